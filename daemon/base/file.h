@@ -1,0 +1,15 @@
+/*
+ * file.h - files of ours: written whole or not at all, 0600 in folders of 0700 whatever the umask.
+ */
+#ifndef NUDGED_BASE_FILE_H
+#define NUDGED_BASE_FILE_H
+#include <stddef.h>
+struct text;
+/* Read a regular file of at most limit bytes.  0; -ENOENT is not logged; FILE_TOO_LARGE. */
+enum { FILE_TOO_LARGE = 1 };
+int file_read(const char *path, size_t limit, struct text *ret);
+/* Write to a temporary neighbour, fsync, rename.  durable: also fsync the folder. */
+int file_write(const char *path, const void *data, size_t len, int durable);
+/* mkdir -p with 0700 for what is made. */
+int folder_make(const char *path);
+#endif

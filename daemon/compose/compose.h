@@ -1,0 +1,82 @@
+/*
+ * compose.h - from a rule base's texts to the bytes one person gets through one channel.
+ *
+ * compose_new() compiles every message once per language and channel: Markdown (cmark) with the
+ * slots set aside becomes a program of literals, slots and conditions, already in the channel's
+ * own syntax; for e-mail the whole MIME skeleton is compiled with it (headers, boundaries,
+ * quoted-printable literals).  compose_*() is then a copy loop that escapes each slot for where it
+ * stands.  A person's data is never parsed as Markdown, template or HTML.
+ *
+ * No I/O, no clock.  A struct compose is immutable and lives as long as its rule base.
+ */
+#ifndef NUDGED_COMPOSE_COMPOSE_H
+#define NUDGED_COMPOSE_COMPOSE_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/when.h"
+#include "compose/token.h"
+#include "rules/rulebase.h"
+
+struct compose;
+struct findings;
+struct person;
+struct text;
+struct zone;
+
+/* What the configuration adds; strings outlive the compose. */
+struct house_style {
+	const char *base_url;     /* https://nudge.zorg.example, no slash at the end */
+	const char *from;         /* address of the sender; its domain is used for Message-IDs */
+	const char *organisation; /* in the small print */
+	const char *words_dir;    /* config/words: texts of the small print and buttons per language */
+	struct words columns;     /* roster columns that may be slots; empty: any is accepted */
+};
+
+/* NULL when f gained errors (E006, E007, E008 are found here).  f may not be NULL. */
+struct compose *compose_new(const struct rulebase *rb, const struct house_style *style,
+    struct findings *f);
+void compose_free(struct compose **c);
+
+/* Everything that differs from one delivery to the next. */
+struct letter {
+	const struct campaign *campaign;
+	const struct message *message;
+	int language;              /* index in house.languages */
+	enum channel channel;
+	const struct messenger *messenger;
+	const char *messenger_name;    /* resolved: the manager's or ambassador's own name */
+	const char *messenger_address; /* Reply-To; NULL: none */
+	const struct person *to;
+	const struct zone *zone;
+	int64_t delivery;          /* id in the outbox */
+	int64_t enrolment;
+	const char *occurrence;    /* its key: "2026-11-24/3" */
+	int64_t number, times;     /* the number-th of times (0: open end) */
+	struct instant sent;       /* Date: header, DTSTAMP: the decision's time, so bytes repeat */
+	struct instant expires;    /* of the answer links */
+	int done_percent;          /* campaign.done_percent; -1 hidden */
+	int64_t team_done;         /* team.done; -1 hidden */
+	int sequence;              /* of the invite */
+	bool cancel;               /* METHOD:CANCEL instead of REQUEST */
+};
+
+/* Does the message use a live figure, so that it is not eligible while that is hidden? */
+bool compose_uses_figures(const struct compose *c, const struct message *m);
+
+/* Append to ret.  Never fail on a person's data: what cannot be shown is dropped. */
+void compose_subject(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret); /* the heading, as plain text */
+void compose_plain(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret);
+void compose_html(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret); /* the mail's HTML part, or a page for print */
+void compose_email(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret); /* RFC 5322 with CRLF; calendar channel: the iMIP mail */
+void compose_invite(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret); /* .ics */
+void compose_chat(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret); /* Slack-compatible JSON: text + blocks */
+/* The sentence `key` of config/words in a language, else in the first; the key itself when absent. */
+const char *compose_words(const struct compose *c, int language, const char *key);
+#endif

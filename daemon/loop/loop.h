@@ -1,0 +1,34 @@
+/*
+ * loop.h - sd-event, the only room that knows it: one wake-up at a time, signals, rule files,
+ * doorbell, watchdog.
+ *
+ * Idle means asleep: one absolute timer for the next due moment, and no other wake-up but the
+ * watchdog's when systemd asked for one.
+ */
+#ifndef NUDGED_LOOP_LOOP_H
+#define NUDGED_LOOP_LOOP_H
+#include "base/when.h"
+
+struct loop;
+struct loop_calls {
+	/* Do what is due; *ret_next: when to call again.  Negative: retried with back-off 1 s..60 s. */
+	int (*tick)(void *arg, struct instant now, struct instant *ret_next);
+	/* SIGHUP, `nudge reload`, or rule files settled for 2 s after a change. */
+	void (*reload)(void *arg);
+	/* The clock was set: before the next tick. */
+	void (*clock_stepped)(void *arg);
+	/* A short sentence for `systemctl status`, into buf. */
+	void (*status)(void *arg, char *buf, size_t room);
+	void *arg;
+};
+/* watch: folder tree of rule files (inotify); doorbell: path of a Unix datagram socket. */
+int loop_new(const struct loop_calls *calls, const char *watch, const char *doorbell,
+    struct loop **ret);
+void loop_free(struct loop **l);
+/* Until SIGTERM or SIGINT; 0, or negative when the loop itself broke. */
+int loop_run(struct loop *l);
+
+/* ---- the other side of the doorbell (commands) ---- */
+/* what: "look" or "reload".  0; 1: nobody listens. */
+int doorbell_ring(const char *path, const char *what);
+#endif

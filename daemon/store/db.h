@@ -1,0 +1,71 @@
+/*
+ * db.h - the only door to a database.
+ *
+ * SQLite now, PostgreSQL later: nothing above knows which.  SQL is written in the dialect both
+ * read, with ?1 parameters.  A connection belongs to one thread.  WAL with synchronous FULL,
+ * asserted at every open; files 0600 in a 0700 folder, refused otherwise.
+ *
+ * Statements are prepared once per connection and kept (the text of the SQL is the key), so a call
+ * costs a hash look-up.  A statement is used until stmt_done(); two at once with the same text are
+ * two statements.
+ */
+#ifndef NUDGED_STORE_DB_H
+#define NUDGED_STORE_DB_H
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+struct db;
+struct stmt;
+
+/* Open DIR/nudged.db, make it if it is not there, migrate to the newest schema. */
+int db_open(const char *dir, struct db **ret);
+/* A database in memory with the newest schema: simulations, tests. */
+int db_open_memory(struct db **ret);
+void db_close(struct db **db);
+/* Copy everything from one open database into another, fresh one. */
+int db_copy(struct db *from, struct db *to);
+
+int db_begin(struct db *db); /* takes the write lock at once; waits up to 10 s for it */
+int db_commit(struct db *db);
+void db_rollback(struct db *db); /* nothing to do outside a transaction */
+bool db_in_transaction(const struct db *db);
+/* Roll back unless committed: SCOPED(db_leave) struct db *tx = db; after db_begin. */
+void db_leave(struct db **db);
+
+/* Run several statements without parameters (schema). */
+int db_script(struct db *db, const char *sql);
+
+/*
+ * fmt has a letter a parameter: i int64_t, s const char * (NULL: SQL NULL), d double,
+ * b const void * + size_t.
+ */
+int db_query(struct db *db, struct stmt **ret, const char *sql, const char *fmt, ...);
+/* Run to the end, rows ignored.  Returns 0 or negative. */
+int db_run(struct db *db, const char *sql, const char *fmt, ...);
+/* As db_run; a broken UNIQUE or CHECK is the outcome DB_REFUSED and not an error. */
+enum { DB_REFUSED = 1 };
+int db_try(struct db *db, const char *sql, const char *fmt, ...);
+/* First column of the first row; `otherwise` when there is none. */
+int db_int(struct db *db, int64_t *ret, int64_t otherwise, const char *sql, const char *fmt, ...);
+int64_t db_changes(struct db *db); /* rows of the last statement */
+int64_t db_last_id(struct db *db);
+
+enum { STMT_DONE = 0, STMT_ROW = 1 };
+int stmt_step(struct stmt *s); /* STMT_ROW, STMT_DONE, negative */
+int64_t stmt_int(struct stmt *s, int column);
+double stmt_double(struct stmt *s, int column);
+bool stmt_is_null(struct stmt *s, int column);
+const char *stmt_text(struct stmt *s, int column); /* "" for NULL; until the next step */
+const char *stmt_copy(struct stmt *s, int column, struct arena *mem);
+void stmt_done(struct stmt **s); /* gives it back; for SCOPED */
+
+/* Fold the log into the file and empty it, so that erased bytes are gone from both. */
+int db_scrub(struct db *db);
+/* Where this state lives; NULL for memory. */
+const char *db_folder(const struct db *db);
+/* Called after each commit (crash tests); NULL for none. */
+void db_on_commit(struct db *db, void (*fn)(void *), void *arg);
+/* Integrity of the file as the engine sees it, one sentence per defect into log; 0 when sound. */
+int db_verify(struct db *db);
+#endif
