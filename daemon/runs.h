@@ -50,6 +50,8 @@ int run_approve(struct db *db, struct arena *mem, const struct rulebase *rb, con
 int run_set_state(struct db *db, const char *id, enum run_state to, struct instant now);
 int runs_load(struct db *db, struct arena *mem, const struct rulebase *rb, struct run **ret,
     size_t *ret_n);
+/* How many are enrolled. */
+int run_people(struct db *db, int64_t run, int64_t *ret);
 int run_note_enrolled(struct db *db, int64_t run, int64_t changed_at);
 int run_note_quarantine(struct db *db, int64_t run, const char *why);
 /* "1 year", "every month", "2 weeks"; false when it is none. */

@@ -293,3 +293,9 @@ run_note_quarantine(struct db *db, int64_t run, const char *why)
 {
 	return db_run(db, "UPDATE run SET quarantine = ?2 WHERE row = ?1", "is", run, why);
 }
+
+int
+run_people(struct db *db, int64_t run, int64_t *ret)
+{
+	return db_int(db, ret, 0, "SELECT count(*) FROM enrolment WHERE run = ?1", "i", run);
+}

@@ -1,0 +1,211 @@
+/*
+ * The tick.  In order: who joined, what is due, what waits in the outbox.
+ *
+ * A batch of due rows is one transaction.  When a unit in it fails, the batch is rolled back and
+ * taken again one row at a time, so that the failing one can be put aside for an hour with one line
+ * in the log while all others go on.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "engine/parts.h"
+#include "store/db.h"
+
+enum { TICK_MEMORY = 64 << 20 };
+
+/* Holidays further away than this cannot matter to a decision made now. */
+static int
+rest_renew(struct engine *e)
+{
+	rest_free(&e->rest);
+	e->rest = rest_new(
+	    &e->rb->house, day_of(YEAR_MIN, 1, 1), day_of(YEAR_MAX, 12, 31), NULL);
+	return e->rest != NULL ? 0 : FAIL(-EINVAL, "the holidays cannot be read");
+}
+
+int
+engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *compose,
+    struct engine **ret)
+{
+	struct engine *e = calloc(1, sizeof *e);
+	int rc;
+
+	if (e == NULL)
+		abort();
+	e->o = *o;
+	e->rb = rb;
+	e->compose = compose;
+	e->batch = BATCH;
+	e->faces_as_of = INT64_MIN;
+	e->mem = arena_new("batch", TICK_MEMORY);
+	e->tick_mem = arena_new("tick", TICK_MEMORY);
+	snprintf(e->lease, sizeof e->lease, "%d.%" PRId64, (int)getpid(), clock_monotonic().us);
+	rc = rest_renew(e);
+	if (rc == 0 && o->spool != NULL)
+		rc = outbox_recover(o->db, e->lease);
+	if (rc < 0) {
+		engine_free(&e);
+		return rc;
+	}
+	*ret = e;
+	return 0;
+}
+
+static void
+series_forget(struct engine *e)
+{
+	for (size_t i = 0; i < SERIES_KEPT; i++)
+		series_free(&e->series[i].series);
+}
+
+void
+engine_free(struct engine **ep)
+{
+	struct engine *e = *ep;
+
+	*ep = NULL;
+	if (e == NULL)
+		return;
+	series_forget(e);
+	rest_free(&e->rest);
+	compose_free(&e->compose);
+	rulebase_free(&e->rb);
+	arena_free(&e->mem);
+	arena_free(&e->tick_mem);
+	free(e);
+}
+
+const struct rulebase *
+engine_rules(const struct engine *e)
+{
+	return e->rb;
+}
+
+int
+engine_swap(
+    struct engine *e, struct rulebase *rb, struct compose *compose, struct instant now)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	int rc;
+
+	series_forget(e);
+	compose_free(&e->compose);
+	rulebase_free(&e->rb);
+	e->rb = rb;
+	e->compose = compose;
+	e->runs = NULL;
+	e->n_runs = 0;
+	rc = rest_renew(e);
+	/* Audiences and rhythms may be others: look at everybody once more. */
+	if (rc == 0)
+		rc = db_begin(e->o.db);
+	if (rc == 0)
+		rc = db_run(e->o.db, "UPDATE run SET enrolled_at = NULL WHERE state = 1", "");
+	(void)now;
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
+static int
+tick_start(struct engine *e)
+{
+	arena_reset(e->mem);
+	arena_reset(e->tick_mem);
+	int rc = runs_load(e->o.db, e->tick_mem, e->rb, &e->runs, &e->n_runs);
+
+	return rc == 0 ? faces_load(e) : rc;
+}
+
+/* Put a unit that cannot be decided aside, so that it stops nobody else. */
+static int
+set_aside(struct engine *e, struct instant now)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	struct due *rows;
+	size_t n = 0;
+	int rc = db_begin(e->o.db);
+
+	if (rc == 0)
+		rc = due_take(e, now, 1, &rows, &n);
+	if (rc == 0 && n == 1) {
+		log_say(LOG_ERROR,
+		    "enrolment %" PRId64 " cannot be decided; looked at again in an hour",
+		    rows[0].enrolment);
+		rc = due_put(e->o.db, instant_add(now, SPAN_HOURS(1)), rows[0].enrolment, rows[0].k,
+		    rows[0].wall, rows[0].follow);
+	}
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
+static int
+decide_batch(struct engine *e, struct instant now, size_t *ret_n)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	struct due *rows;
+	int rc = db_begin(e->o.db);
+
+	*ret_n = 0;
+	if (rc == 0)
+		rc = due_take(e, now, e->batch, &rows, ret_n);
+	for (size_t i = 0; rc == 0 && i < *ret_n; i++)
+		rc = occasion_handle(e, &rows[i], now);
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
+static int
+decide_due(struct engine *e, struct instant now)
+{
+	size_t n = 0, singled = 0;
+	int rc;
+
+	do {
+		rc = decide_batch(e, now, &n);
+		arena_reset(e->mem);
+		if (rc < 0 && e->batch > 1) {
+			e->batch = 1;
+			singled = BATCH;
+			rc = 0;
+			n = 1;
+			continue;
+		}
+		if (rc < 0) {
+			rc = set_aside(e, now);
+			arena_reset(e->mem);
+			n = 1;
+		}
+		if (singled > 0 && --singled == 0)
+			e->batch = BATCH;
+	} while (rc == 0 && n > 0 && (n == e->batch || e->batch == 1));
+	e->batch = BATCH;
+	return rc;
+}
+
+int
+engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
+{
+	struct instant decision = INSTANT_NEVER, delivery = INSTANT_NEVER;
+	int rc = tick_start(e);
+
+	if (rc == 0)
+		rc = enrol_all(e, now);
+	if (rc == 0)
+		rc = decide_due(e, now);
+	if (rc == 0)
+		rc = send_waiting(e, now);
+	if (rc == 0)
+		rc = due_next(e->o.db, &decision);
+	if (rc == 0 && e->o.spool != NULL)
+		rc = outbox_next(e->o.db, &delivery);
+	if (rc == 0)
+		*ret_next = instant_before(decision, delivery) ? decision : delivery;
+	return rc;
+}

@@ -1,0 +1,154 @@
+/*
+ * parts.h - what the engine's files share: the engine itself, and an enrolment as the store has it.
+ *
+ *   enrol.c     who is in which run; where the next moment lies
+ *   occasion.c  gathers what decide() needs, calls it, records what it said
+ *   answers.c   what people answered and what happened to them
+ *   send.c      from an outbox row to the bytes of a channel
+ *   engine_db.c all SQL of these
+ *
+ * Lives within the engine: runs and team facts until the next tick; everything of one batch in
+ * `mem`, which is reset after it.
+ */
+#ifndef NUDGED_ENGINE_PARTS_H
+#define NUDGED_ENGINE_PARTS_H
+
+#include "compose/compose.h"
+#include "deliver/outbox.h"
+#include "engine.h"
+#include "people/person.h"
+#include "plan/decide.h"
+#include "plan/rest.h"
+#include "plan/rhythm.h"
+#include "plan/zone.h"
+#include "runs.h"
+
+struct arena;
+
+enum { SERIES_KEPT = 512, BATCH = 1000, SEND_BATCH = 256 };
+
+struct series_slot {
+	int campaign;
+	int64_t anchor;
+	struct series *series;
+};
+/* A colleague who said yes to being named as the sender. */
+struct ambassador {
+	int64_t row;
+	const char *team, *name, *email;
+};
+struct team_face {
+	const char *id, *manager_id, *manager_name, *manager_email;
+	int64_t size, done; /* of nobody in particular: counts for live figures */
+};
+struct engine {
+	struct engine_options o;
+	struct rulebase *rb;
+	struct compose *compose;
+	struct rest *rest;
+	struct arena *mem;      /* of one batch */
+	struct arena *tick_mem; /* of one tick: runs, ambassadors */
+	struct run *runs;
+	size_t n_runs;
+	struct ambassador *ambassadors;
+	size_t n_ambassadors;
+	int64_t faces_as_of;    /* newest people change that the ambassadors reflect */
+	struct series_slot series[SERIES_KEPT];
+	char lease[40];
+	char why[256];
+	size_t batch;           /* rows a transaction; 1 while a failing unit is being singled out */
+};
+
+struct enrolment {
+	int64_t row, run_row, person;
+	enum enrolment_state state;
+	bool has_anchor;
+	struct civil anchor;
+	int64_t source; /* event row, 0: none */
+	int64_t k, total, unanswered;
+	bool answered, offered, slowed;
+	struct instant quiet_until;
+};
+struct due {
+	struct instant at;
+	int64_t enrolment, k;
+	struct civil wall;  /* the person's place in the moment */
+	const char *follow; /* message id of a thanks, "" for the rhythm */
+	int64_t priority;
+	const struct run *run;
+};
+
+/* ---- enrol.c ---- */
+/* Look at everybody who changed since each approved run last looked. */
+int enrol_all(struct engine *e, struct instant now);
+struct series *engine_series(struct engine *e, const struct campaign *c, struct civil anchor);
+/* Where the person's k-th moment lies; 0, RHYTHM_OVER. */
+struct plan {
+	int64_t k;
+	struct moment moment;
+	struct civil place;
+	struct instant at;
+};
+int plan_moment(struct engine *e, const struct run *run, const struct enrolment *n,
+    const struct person *p, const struct zone *z, int64_t k, struct plan *ret);
+/* Write the due row of the first moment from k on that is not over by `now`; none when over. */
+int plan_next(struct engine *e, const struct run *run, struct enrolment *n,
+    const struct person *p, int64_t k, struct instant now);
+const struct zone *person_zone(const struct engine *e, const struct person *p);
+const struct run *engine_run(const struct engine *e, int64_t row);
+bool run_has_person(const struct run *run, const struct person *p);
+
+/* ---- occasion.c ---- */
+/* Decide one due row and record it; inside a transaction. */
+int occasion_handle(struct engine *e, const struct due *d, struct instant now);
+unsigned person_channels(const struct person *p);
+
+/* ---- send.c ---- */
+struct face {
+	const char *name, *address; /* address NULL: none */
+};
+/* Who speaks: the messenger's own name and address as this person sees them. */
+bool messenger_face(struct engine *e, const struct messenger *m, const struct person *p,
+    uint64_t draw, struct face *ret);
+int faces_load(struct engine *e);
+int send_waiting(struct engine *e, struct instant now);
+struct letter letter_of(struct engine *e, const struct run *run, const struct person *p,
+    const struct delivery *d);
+
+/* ---- engine_db.c ---- */
+int due_take(struct engine *e, struct instant now, size_t max, struct due **ret, size_t *ret_n);
+int due_put(struct db *db, struct instant at, int64_t enrolment, int64_t k, struct civil wall,
+    const char *follow);
+int due_drop(struct db *db, int64_t enrolment);
+int due_next(struct db *db, struct instant *ret);
+int due_postpone(struct db *db, const struct due *d, struct instant to);
+int enrolment_load(struct db *db, int64_t row, struct enrolment *ret); /* 1: no such */
+int enrolment_of(struct db *db, int64_t run, int64_t person, struct enrolment *ret);
+int enrolment_save(struct db *db, const struct enrolment *n);
+int enrolment_add(struct db *db, struct enrolment *n);
+int history_load(struct engine *e, const struct enrolment *n, const struct campaign *c,
+    struct history *ret, uint16_t *uses);
+int spending_load(struct engine *e, int64_t person, struct instant now, struct spending *ret,
+    enum frame *ret_last_frame);
+int rivals_load(struct engine *e, int64_t person, int64_t enrolment, struct instant from,
+    struct instant to, struct rival *ret, size_t room, size_t *ret_n);
+int decision_save(struct engine *e, const struct enrolment *n, const char *occurrence,
+    struct instant now, const struct decision *d, const struct campaign *c, int64_t number);
+int contact_add(struct db *db, int64_t person, struct instant at, int64_t enrolment,
+    enum frame frame);
+int newest_contact(struct engine *e, int64_t enrolment, const char **ret_occurrence);
+int answer_add(struct db *db, int64_t person, int64_t enrolment, const char *occurrence,
+    const char *answer, struct instant at, int64_t *ret_row); /* DB_REFUSED: had it already */
+int completion_add(struct db *db, int64_t person, const char *campaign, struct instant at);
+int person_stage_set(struct db *db, int64_t person, const char *stage, struct instant at);
+int stop_campaign(struct engine *e, int64_t person, const char *campaign, struct instant now);
+int figures_load(struct engine *e, const struct run *run, const char *team, int64_t *ret_n,
+    int64_t *ret_done, int64_t *ret_team_n, int64_t *ret_team_done);
+int people_changed(struct db *db, int64_t *ret); /* newest changed_at, INT64_MIN when nobody */
+int people_since(struct engine *e, int64_t changed_after, int64_t after_row, size_t max,
+    int64_t *rows, size_t *ret_n);
+int meta_get(struct db *db, const char *key, int64_t otherwise, int64_t *ret);
+int meta_set(struct db *db, const char *key, int64_t value);
+int events_untaken(struct engine *e, int64_t **rows, size_t *ret_n);
+
+#endif

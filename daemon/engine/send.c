@@ -1,0 +1,224 @@
+/*
+ * From an outbox row to the bytes of its channel.
+ *
+ * A delivery that cannot be composed (its text left the rule base, the person is gone) is dead
+ * with its reason and never in the way of its queue.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/dice.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "deliver/spool.h"
+#include "engine/parts.h"
+#include "people/people.h"
+#include "store/db.h"
+
+static bool
+manager_face(struct engine *e, const struct person *p, struct face *ret)
+{
+	const char *id = p->manager;
+	struct team *t = NULL;
+	struct person *m = NULL;
+
+	if (id[0] == '\0' && team_load(e->o.db, e->mem, p->team, &t) == 0 && t->manager != NULL)
+		id = t->manager;
+	if (id[0] == '\0' || strcmp(id, p->id) == 0 ||
+	    person_find(e->o.db, e->mem, id, &m) != 0 || m->left)
+		return false;
+	*ret = (struct face){ m->name, m->email };
+	return true;
+}
+
+static bool
+ambassador_face(struct engine *e, const struct person *p, uint64_t draw, struct face *ret)
+{
+	size_t same = 0, other = 0, pick;
+
+	for (size_t i = 0; i < e->n_ambassadors; i++) {
+		if (e->ambassadors[i].row == p->row)
+			continue;
+		same += strcmp(e->ambassadors[i].team, p->team) == 0;
+		other++;
+	}
+	if (other == 0)
+		return false;
+	pick = (size_t)(draw % (same > 0 ? same : other));
+	for (size_t i = 0; i < e->n_ambassadors; i++) {
+		const struct ambassador *a = &e->ambassadors[i];
+
+		if (a->row == p->row || (same > 0 && strcmp(a->team, p->team) != 0))
+			continue;
+		if (pick-- == 0) {
+			*ret = (struct face){ a->name, a->email };
+			break;
+		}
+	}
+	return true;
+}
+
+bool
+messenger_face(struct engine *e, const struct messenger *m, const struct person *p, uint64_t draw,
+    struct face *ret)
+{
+	switch (m->from) {
+	case MESSENGER_MANAGER:
+		return manager_face(e, p, ret);
+	case MESSENGER_AMBASSADOR:
+		return ambassador_face(e, p, draw, ret);
+	case MESSENGER_FIXED:
+	default:
+		*ret = (struct face){ m->name != NULL ? m->name : m->id, m->reply_to };
+		return true;
+	}
+}
+
+/* Done per cent and done of the team, -1 when the group or its complement is too small. */
+static void
+letter_figures(struct engine *e, const struct run *run, const struct person *p, struct letter *l)
+{
+	int64_t n, done, team_n, team_done, least = e->rb->house.smallest_group;
+
+	l->done_percent = -1;
+	l->team_done = -1;
+	if (!compose_uses_figures(e->compose, l->message) ||
+	    figures_load(e, run, p->team, &n, &done, &team_n, &team_done) < 0)
+		return;
+	if (done >= least && n - done >= least)
+		l->done_percent = (int)((done * 100 / n + 2) / 5 * 5);
+	if (team_done >= least && team_n - team_done >= least)
+		l->team_done = (team_done + 2) / 5 * 5;
+}
+
+struct letter
+letter_of(struct engine *e, const struct run *run, const struct person *p,
+    const struct delivery *d)
+{
+	const struct house *h = &e->rb->house;
+	int ms = house_messenger(h, d->messenger);
+	struct face face = { "", NULL };
+	struct letter l = {
+		.campaign = run->campaign,
+		.message = campaign_message(run->campaign, d->message),
+		.language = house_language(h, d->language),
+		.channel = (enum channel)d->channel,
+		.messenger = ms >= 0 ? &h->messengers[ms] : NULL,
+		.to = p,
+		.zone = person_zone(e, p),
+		.delivery = d->row,
+		.enrolment = d->enrolment,
+		.occurrence = d->occurrence,
+		.number = d->number,
+		.times = run->campaign->rhythm.times,
+		.sent = d->created,
+		.expires = instant_add(d->created, SPAN_DAYS(90)),
+	};
+
+	if (l.messenger != NULL)
+		messenger_face(e, l.messenger, p,
+		    dice_bits(e->o.seed, "face", (uint64_t)d->enrolment, hash_string(d->occurrence)),
+		    &face);
+	l.messenger_name = face.name;
+	l.messenger_address = face.address;
+	if (l.message != NULL)
+		letter_figures(e, run, p, &l);
+	return l;
+}
+
+static void
+compose_for(struct engine *e, const struct letter *l, struct text *ret)
+{
+	switch (l->channel) {
+	case CHANNEL_EMAIL:
+		compose_email(e->compose, &e->o.key, l, ret);
+		break;
+	case CHANNEL_CHAT:
+		compose_chat(e->compose, &e->o.key, l, ret);
+		break;
+	case CHANNEL_CALENDAR:
+		compose_invite(e->compose, &e->o.key, l, ret);
+		break;
+	case CHANNEL_PRINT:
+	case CHANNELS:
+	default:
+		compose_html(e->compose, &e->o.key, l, ret);
+		break;
+	}
+}
+
+/* Write one delivery; *ret_why is the reason when it can never be made. */
+static int
+send_one(struct engine *e, const struct delivery *d, const char **ret_why)
+{
+	SCOPED(text_deinit) struct text body = { 0 };
+	const struct run *run = engine_run(e, d->run);
+	struct person *p;
+	struct letter l;
+	int rc = person_load(e->o.db, e->mem, d->person, &p);
+
+	*ret_why = NULL;
+	if (rc < 0)
+		return rc;
+	if (rc > 0 || p->left)
+		*ret_why = "the person is no longer on the roster";
+	else if (run == NULL || run->campaign == NULL)
+		*ret_why = "the campaign left the rule base";
+	if (*ret_why != NULL)
+		return 0;
+	l = letter_of(e, run, p, d);
+	if (l.message == NULL || l.messenger == NULL || l.language < 0)
+		*ret_why = "the text left the rule base";
+	if (*ret_why != NULL)
+		return 0;
+	compose_for(e, &l, &body);
+	return spool_write(e->o.spool, d->row, d->channel, d->created, &body, e->o.durable);
+}
+
+static int
+settle_all(struct engine *e, const struct delivery *rows, const char **why, size_t n,
+    struct instant now)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	int rc = db_begin(e->o.db);
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = outbox_settle(e->o.db, rows[i].row, why[i] == NULL ? DELIVERY_DELIVERED : DELIVERY_DEAD,
+		    why[i] == NULL ? "" : why[i], now);
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
+static int
+send_batch(struct engine *e, struct instant now, size_t *ret_n)
+{
+	struct delivery *rows;
+	const char **why;
+	int rc = outbox_claim(e->o.db, e->mem, now, e->lease, SEND_BATCH, &rows, ret_n);
+
+	if (rc < 0 || *ret_n == 0)
+		return rc;
+	why = arena_alloc(e->mem, *ret_n, sizeof *why);
+	for (size_t i = 0; rc == 0 && i < *ret_n; i++)
+		rc = send_one(e, &rows[i], &why[i]);
+	return rc == 0 ? settle_all(e, rows, why, *ret_n, now) : rc;
+}
+
+/* Without a spool nothing is written, but every row is settled as it would be: plans, benches. */
+int
+send_waiting(struct engine *e, struct instant now)
+{
+	size_t n;
+	int rc;
+
+	if (e->o.spool == NULL)
+		return 0;
+	do {
+		rc = send_batch(e, now, &n);
+		arena_reset(e->mem);
+	} while (rc == 0 && n == SEND_BATCH);
+	return rc;
+}
