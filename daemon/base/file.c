@@ -44,6 +44,14 @@ file_read(const char *path, size_t limit, struct text *ret)
 	return 0;
 }
 
+int
+file_read_quiet(const char *path, size_t limit, struct text *ret)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? file_read(path, limit, ret) : -ENOENT;
+}
+
 static int
 write_all(int fd, const char *p, size_t len)
 {

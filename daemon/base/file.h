@@ -8,6 +8,8 @@ struct text;
 /* Read a regular file of at most limit bytes.  0; -ENOENT is not logged; FILE_TOO_LARGE. */
 enum { FILE_TOO_LARGE = 1 };
 int file_read(const char *path, size_t limit, struct text *ret);
+/* The same without a word in the log when there is no such regular file. */
+int file_read_quiet(const char *path, size_t limit, struct text *ret);
 /* Write to a temporary neighbour, fsync, rename.  durable: also fsync the folder. */
 int file_write(const char *path, const void *data, size_t len, int durable);
 /* mkdir -p with 0700 for what is made. */
