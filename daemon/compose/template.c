@@ -118,11 +118,11 @@ delimiters_set(struct scanner *sc, struct slice body, const char *at)
 	char extra;
 
 	if (body.len < 3 || body.len >= sizeof text || body.s[body.len - 1] != '=')
-		return wrong(sc, at, "expected {{=<% %>=}}");
+		return wrong(sc, at, "expected {{=%s}}", "<% %>=");
 	memcpy(text, body.s, body.len - 1);
 	text[body.len - 1] = '\0';
 	if (sscanf(text, " %15s %15s %c", sc->open, sc->close, &extra) != 2)
-		return wrong(sc, at, "expected two delimiters, as in {{=<% %>=}}");
+		return wrong(sc, at, "expected two delimiters, as in {{=%s}}", "<% %>=");
 	return true;
 }
 

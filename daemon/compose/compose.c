@@ -1,0 +1,132 @@
+/* The door: what is compiled when, and the outputs that are one program. */
+#include "compose/compose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/scope.h"
+#include "compose/parts.h"
+#include "rules/findings.h"
+
+static struct slice
+logo_part(struct compose *c, const struct campaign *k)
+{
+	SCOPED(text_deinit) struct text t = { 0 };
+	const char *dot = k->logo != NULL ? strrchr(k->logo, '.') : NULL;
+	const char *type = dot == NULL ? "application/octet-stream"
+	    : strcmp(dot, ".svg") == 0 ? "image/svg+xml"
+	    : strcmp(dot, ".png") == 0 ? "image/png"
+	    : strcmp(dot, ".jpg") == 0 ? "image/jpeg"
+	    : strcmp(dot, ".gif") == 0 ? "image/gif"
+				       : "application/octet-stream";
+
+	if (k->logo_bytes == NULL)
+		return (struct slice){ "", 0 };
+	text_addf(&t, "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <logo>\r\n"
+		      "Content-Disposition: inline\r\n\r\n",
+	    type);
+	add_base64(&t, k->logo_bytes, k->logo_len);
+	return (struct slice){ arena_copyn(c->mem, t.s, t.len), t.len };
+}
+
+static void
+campaign_compile(struct compose *c, const struct campaign *k, struct findings *f)
+{
+	size_t n = c->rb->house.n_languages;
+
+	c->logo_part[k->index] = logo_part(c, k);
+	c->texts[k->index] = arena_alloc(c->mem, k->n_messages * n + 1, sizeof **c->texts);
+	for (size_t i = 0; i < k->n_messages; i++)
+		for (size_t lang = 0; lang < n; lang++)
+			if (k->messages[i].text[lang].body != NULL)
+				text_compile(c, k, &k->messages[i], (int)lang, f,
+				    compiled_of(c, k, (int)i, (int)lang));
+}
+
+struct compose *
+compose_new(const struct rulebase *rb, const struct house_style *style, struct findings *f)
+{
+	struct compose *c = calloc(1, sizeof *c);
+	size_t before = findings_errors(f);
+	const char *at = strchr(style->from, '@');
+
+	if (c == NULL)
+		abort();
+	c->rb = rb;
+	c->style = *style;
+	c->mem = arena_new("compose", 256 << 20);
+	c->domain = at != NULL ? at + 1 : "nudge.invalid";
+	c->texts = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->texts);
+	c->logo_part = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->logo_part);
+	words_load(c, f);
+	for (size_t i = 0; i < rb->n_campaigns; i++)
+		campaign_compile(c, &rb->campaigns[i], f);
+	if (findings_errors(f) > before)
+		compose_free(&c);
+	return c;
+}
+
+void
+compose_free(struct compose **cp)
+{
+	struct compose *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL)
+		return;
+	arena_free(&c->mem);
+	free(c);
+}
+
+bool
+compose_uses_figures(const struct compose *c, const struct message *m)
+{
+	for (size_t k = 0; k < c->rb->n_campaigns; k++) {
+		const struct campaign *g = &c->rb->campaigns[k];
+
+		if (m < g->messages || m >= g->messages + g->n_messages)
+			continue;
+		for (size_t i = 0; i < c->rb->house.n_languages; i++)
+			if (compiled_of(c, g, m->index, (int)i)->figures)
+				return true;
+	}
+	return false;
+}
+
+static void
+run(const struct compose *c, const struct token_key *k, const struct letter *l,
+    const struct program *p, struct text *ret)
+{
+	struct running r = { c, k, l };
+
+	program_run(p, &r, ret);
+}
+
+void
+compose_subject(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->subject, ret);
+}
+
+void
+compose_plain(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->plain, ret);
+}
+
+void
+compose_html(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->html, ret);
+}
+
+void
+compose_invite(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	invite_write(c, k, l, ret);
+}

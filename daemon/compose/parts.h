@@ -1,0 +1,52 @@
+/* parts.h - what the files of compose/ share. */
+#ifndef NUDGED_COMPOSE_PARTS_H
+#define NUDGED_COMPOSE_PARTS_H
+#include "compose/compose.h"
+#include "compose/program.h"
+
+enum { WORDS_MAX = 200 };
+struct word {
+	const char *key, *text;
+};
+struct word_list {
+	size_t n;
+	struct word v[WORDS_MAX];
+};
+/* A message in one language, for every output. */
+struct compiled {
+	bool there, figures;
+	struct program subject;            /* plain */
+	struct program plain, html, chat;  /* chat: what stands before <!-- more --> */
+	struct program plain_quoted, html_quoted;
+	int n_buttons;
+	int buttons[8];                    /* answers that have a link, in order: for chat */
+	struct program labels[8];
+};
+struct compose {
+	const struct rulebase *rb;
+	struct house_style style;
+	struct arena *mem;
+	struct compiled **texts;           /* by campaign; message * languages + language */
+	struct slice *logo_part;           /* by campaign: the MIME part, whole */
+	struct word_list *words;           /* by language */
+	const char *domain;                /* of style.from */
+};
+
+static inline struct compiled *
+compiled_of(const struct compose *c, const struct campaign *k, int message, int language)
+{
+	return &c->texts[k->index][(size_t)message * c->rb->house.n_languages + (size_t)language];
+}
+void add_link(const struct running *r, const char *kind, int answer, struct text *ret);
+/* text_check.c and markdown.c: compile one message in one language; findings on the way. */
+void text_compile(struct compose *c, const struct campaign *k, const struct message *m,
+    int language, struct findings *f, struct compiled *ret);
+/* words.c */
+void words_load(struct compose *c, struct findings *f);
+/* "{organisation} writes ..." as literals and slots. */
+void program_words(struct program *p, struct compose *c, int language, const char *key,
+    enum escape escape);
+/* invite.c: the calendar object alone, CRLF. */
+void invite_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret);
+#endif
