@@ -28,7 +28,4 @@ void loop_free(struct loop **l);
 /* Until SIGTERM or SIGINT; 0, or negative when the loop itself broke. */
 int loop_run(struct loop *l);
 
-/* ---- the other side of the doorbell (commands) ---- */
-/* what: "look" or "reload".  0; 1: nobody listens. */
-int doorbell_ring(const char *path, const char *what);
 #endif

@@ -1,0 +1,234 @@
+/* The daemon: init in order, run, deinit mirrored.  nudged(8). */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dice.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/text.h"
+#include "command.h"
+#include "compose/compose.h"
+#include "engine.h"
+#include "loop/loop.h"
+#include "ruleload.h"
+#include "rules/findings.h"
+#include "rules/rulebase.h"
+#include "settings.h"
+#include "store/db.h"
+
+struct daemon {
+	struct settings settings;
+	struct db *db;
+	struct engine *engine;
+	struct loop *loop;
+	int lock;
+	char spool[4096], bell[4096];
+	int64_t ticks;
+};
+
+static const char usage[] =
+    "usage: nudged [--config FILE] [--state DIR] [--rules DIR] [--foreground]\n"
+    "\n"
+    "Sends each person the next message of their campaigns at a fitting moment.\n"
+    "It always stays in the foreground; --foreground is accepted for clarity.\n";
+
+static void
+findings_done(struct findings **f)
+{
+	findings_free(f);
+}
+
+/* One daemon per state folder. */
+static int
+state_lock(struct daemon *d)
+{
+	char path[4096], pid[32] = "?";
+	int rc = folder_make(d->settings.state);
+	ssize_t n;
+
+	if (rc < 0)
+		return rc;
+	snprintf(path, sizeof path, "%s/lock", d->settings.state);
+	d->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->lock < 0)
+		return FAIL(-errno, "%s: %s", path, strerror(errno));
+	if (flock(d->lock, LOCK_EX | LOCK_NB) < 0) {
+		n = read(d->lock, pid, sizeof pid - 1);
+		pid[n > 0 ? n : 0] = '\0';
+		pid[strcspn(pid, "\n")] = '\0';
+		fprintf(stderr, "nudged: another nudged (process %s) already works on %s\n", pid,
+		    d->settings.state);
+		return -EBUSY;
+	}
+	n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+	if (ftruncate(d->lock, 0) < 0 || pwrite(d->lock, pid, (size_t)n, 0) < 0)
+		return FAIL(-errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* The seed of every draw: derived from the state's own key, so it needs no place of its own. */
+static uint64_t
+seed_of(const struct token_key *k)
+{
+	return hash_bytes(k->secret, sizeof k->secret);
+}
+
+static int
+engine_start(struct daemon *d, struct rulebase *rb, struct compose *compose)
+{
+	struct engine_options o = { .db = d->db, .settings = &d->settings, .spool = d->spool,
+		.durable = true };
+	int rc = token_key_load(d->settings.state, &o.key);
+
+	if (rc < 0) {
+		compose_free(&compose);
+		rulebase_free(&rb);
+		return rc;
+	}
+	o.seed = seed_of(&o.key);
+	return engine_new(&o, rb, compose, &d->engine);
+}
+
+static int
+on_tick(void *arg, struct instant now, struct instant *ret_next)
+{
+	struct daemon *d = arg;
+
+	d->ticks++;
+	return engine_tick(d->engine, now, ret_next);
+}
+
+/* A broken rule base changes nothing, and everybody hears it. */
+static void
+on_reload(void *arg)
+{
+	struct daemon *d = arg;
+	SCOPED(findings_done) struct findings *f = findings_new(d->settings.rules);
+	struct rulebase *rb;
+	struct compose *compose;
+
+	if (rules_open(&d->settings, d->settings.rules, f, &rb, &compose) < 0 || rb == NULL) {
+		findings_print_text(f, stderr, false);
+		log_say(LOG_ERROR, "the rule base has %zu errors; the one in force stays",
+		    findings_errors(f));
+		return;
+	}
+	if (strcmp(rb->hash, engine_rules(d->engine)->hash) == 0) {
+		compose_free(&compose);
+		rulebase_free(&rb);
+		log_say(LOG_NOTICE, "the rule base is as it was");
+		return;
+	}
+	if (engine_swap(d->engine, rb, compose, clock_now()) == 0)
+		log_say(LOG_NOTICE, "rule base %.12s is in force", engine_rules(d->engine)->hash);
+}
+
+static void
+on_step(void *arg)
+{
+	(void)arg; /* occurrences are keyed by their local date: no step decides one twice */
+}
+
+static void
+on_status(void *arg, char *buf, size_t room)
+{
+	struct daemon *d = arg;
+
+	snprintf(buf, room, "rule base %.12s, %zu campaigns, %" PRId64 " ticks",
+	    engine_rules(d->engine)->hash, engine_rules(d->engine)->n_campaigns, d->ticks);
+}
+
+static int
+start(struct daemon *d)
+{
+	SCOPED(findings_done) struct findings *f = findings_new(d->settings.rules);
+	struct loop_calls calls = { on_tick, on_reload, on_step, on_status, d };
+	struct rulebase *rb;
+	struct compose *compose;
+
+	if (state_lock(d) < 0 || db_open(d->settings.state, &d->db) < 0 ||
+	    rules_open(&d->settings, d->settings.rules, f, &rb, &compose) < 0)
+		return EXIT_CANNOT;
+	if (rb == NULL) {
+		findings_print_text(f, stderr, false);
+		fprintf(stderr, "nudged: the rule base %s has %zu errors; mend them and start again\n",
+		    d->settings.rules, findings_errors(f));
+		return EXIT_FINDINGS;
+	}
+	snprintf(d->spool, sizeof d->spool, "%s/spool", d->settings.state);
+	snprintf(d->bell, sizeof d->bell, "%s/doorbell", d->settings.state);
+	if (engine_start(d, rb, compose) < 0 ||
+	    loop_new(&calls, d->settings.rules, d->bell, &d->loop) < 0)
+		return EXIT_CANNOT;
+	log_say(LOG_NOTICE, "at work on %s with rule base %.12s", d->settings.state, rb->hash);
+	return loop_run(d->loop) < 0 ? EXIT_CANNOT : EXIT_DONE;
+}
+
+static void
+stop(struct daemon *d)
+{
+	loop_free(&d->loop);
+	engine_free(&d->engine);
+	db_close(&d->db);
+	if (d->lock >= 0)
+		close(d->lock);
+	settings_deinit(&d->settings);
+}
+
+static int
+options(int argc, char **argv, const char **config, const char **state, const char **rules)
+{
+	static const struct option known[] = { { "config", required_argument, NULL, 'c' },
+		{ "state", required_argument, NULL, 's' }, { "rules", required_argument, NULL, 'r' },
+		{ "foreground", no_argument, NULL, 'f' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' }, { 0 } };
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (o == 'c')
+			*config = optarg;
+		else if (o == 's')
+			*state = optarg;
+		else if (o == 'r')
+			*rules = optarg;
+		else if (o == 'h')
+			return command_usage(usage, true);
+		else if (o == 'V') {
+			puts("nudged " PACKAGE_VERSION);
+			return EXIT_DONE;
+		} else if (o != 'f')
+			return command_usage(usage, false);
+	}
+	return optind < argc ? command_usage(usage, false) : -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon d = { .lock = -1 };
+	const char *config = NULL, *state = NULL, *rules = NULL;
+	int rc = options(argc, argv, &config, &state, &rules);
+
+	if (rc >= 0)
+		return rc;
+	umask(077);
+	log_open("nudged", LOG_NOTICE);
+	rc = settings_load(config, state, rules, &d.settings);
+	if (rc != 0)
+		return rc < 0 ? EXIT_CANNOT : EXIT_FINDINGS;
+	log_open("nudged", d.settings.log_level);
+	rc = start(&d);
+	stop(&d);
+	return rc;
+}
