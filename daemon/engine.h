@@ -31,6 +31,7 @@ struct decision_line {
 	const char *const *reasons;
 	int n_reasons;
 	double probability;
+	int64_t number; /* of this contact in the run, from 1 */
 };
 typedef void decision_fn(void *arg, const struct decision_line *line);
 

@@ -12,7 +12,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 
-enum { VERSION = 1, CLAIM = 16, MAC = 16, VERP_MAC = 12, SHA = crypto_auth_hmacsha256_BYTES };
+enum { FORMAT = 1, CLAIM = 16, MAC = 16, VERP_MAC = 12, SHA = crypto_auth_hmacsha256_BYTES };
 
 int
 token_key_load(const char *dir, struct token_key *ret)
@@ -83,7 +83,7 @@ token_make(const struct token_key *k, const struct token_claim *c, char buf[stat
 {
 	unsigned char t[CLAIM + SHA];
 
-	t[0] = VERSION;
+	t[0] = FORMAT;
 	t[1] = k->id;
 	put_number(t + 2, 8, (uint64_t)c->delivery);
 	t[10] = c->answer;
@@ -103,7 +103,7 @@ token_read(
 	if (strlen(token) >= TOKEN_TEXT ||
 	    sodium_base642bin(t, sizeof t, token, strlen(token), NULL, &len, NULL,
 		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-	    len != sizeof t || t[0] != VERSION || t[1] != k->id)
+	    len != sizeof t || t[0] != FORMAT || t[1] != k->id)
 		return false;
 	mac(k, "link", t, CLAIM, want);
 	if (sodium_memcmp(want, t + CLAIM, MAC) != 0)

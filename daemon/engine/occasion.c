@@ -202,6 +202,7 @@ tell(struct engine *e, const struct scene *s, struct instant now)
 		.reasons = reasons,
 		.n_reasons = s->d.reasons.n,
 		.probability = s->d.probability,
+		.number = s->n.total + 1,
 	};
 
 	if (e->o.on_decision == NULL)

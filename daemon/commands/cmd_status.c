@@ -1,0 +1,95 @@
+/* status, queue: how things are. */
+#include <string.h>
+
+#include "base/parse.h"
+#include "command.h"
+#include "commands/commands_db.h"
+#include "deliver/outbox.h"
+#include "rules/vocabulary.h"
+#include "store/db.h"
+
+static int
+deep(struct command *c)
+{
+	int64_t defects = 0;
+
+	if (db_verify(c->db) < 0) {
+		printf("database: DAMAGED; restore a backup\n");
+		return EXIT_FINDINGS;
+	}
+	if (outbox_check(c->db, &defects) < 0)
+		return EXIT_CANNOT;
+	printf("database sound, %lld invariants broken\n", (long long)defects);
+	return defects > 0 ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+int
+cmd_status(struct command *c, int argc, char **argv)
+{
+	bool help = false, is_deep = false;
+	const struct option_slot slots[] = { { "--deep", NULL, &is_deep },
+		{ "--help", NULL, &help }, { NULL, NULL, NULL } };
+	int64_t counts[DELIVERY_STATES], total = 0;
+	struct figures f;
+	char next[INSTANT_TEXT];
+	int rc;
+
+	if (!command_options(&argc, argv, slots))
+		return EXIT_USAGE;
+	if (help || argc > 0)
+		return command_usage("usage: nudge status [--deep]\n\n"
+				     "How things are; --deep checks the database and every invariant.\n",
+		    help);
+	if ((rc = command_state(c)) != 0)
+		return rc;
+	if (figures_count(c->db, &f) < 0 || outbox_count(c->db, counts) < 0)
+		return EXIT_CANNOT;
+	printf("state       %s\n", c->settings.state);
+	printf("people      %lld\n", (long long)f.people);
+	printf("runs        %lld, %lld approved\n", (long long)f.runs, (long long)f.approved);
+	printf("enrolments  %lld, %lld with a plan\n", (long long)f.enrolled, (long long)f.due);
+	printf("decisions   %lld\n", (long long)f.decisions);
+	for (int i = 0; i < DELIVERY_STATES; i++)
+		total += counts[i];
+	printf("deliveries  %lld", (long long)total);
+	for (int i = 0; i < DELIVERY_STATES; i++)
+		if (counts[i] > 0)
+			printf(", %lld %s", (long long)counts[i], delivery_state_names[i]);
+	printf("\nnext        %s\n",
+	    f.next.us == INT64_MAX ? "nothing is planned" : instant_format(f.next, 0, next));
+	return is_deep ? deep(c) : EXIT_DONE;
+}
+
+static void
+print(void *arg, const struct queued *q)
+{
+	char at[INSTANT_TEXT];
+
+	(void)arg;
+	printf("d%08lld  %-9s  %s  %-8s  %-10s  %s %s%s%s\n", (long long)q->row,
+	    delivery_state_names[q->state], instant_format(q->created, 0, at),
+	    channel_names[q->channel], q->person, q->run, q->occurrence, q->reason[0] ? "  " : "",
+	    q->reason);
+}
+
+int
+cmd_queue(struct command *c, int argc, char **argv)
+{
+	const char *state = NULL;
+	bool help = false;
+	const struct option_slot slots[] = { { "--state", &state, NULL }, { "--help", NULL, &help },
+		{ NULL, NULL, NULL } };
+	int which = -1, rc;
+
+	if (!command_options(&argc, argv, slots))
+		return EXIT_USAGE;
+	if (state != NULL)
+		which = parse_word(state, delivery_state_names, DELIVERY_STATES);
+	if (help || argc > 0 || (state != NULL && which < 0))
+		return command_usage("usage: nudge queue [--state pending|leased|delivered|uncertain|expired|"
+				     "cancelled|dead]\n\nThe newest 200 deliveries.\n",
+		    help);
+	if ((rc = command_state(c)) != 0)
+		return rc;
+	return deliveries_each(c->db, which, 200, print, NULL) < 0 ? EXIT_CANNOT : EXIT_DONE;
+}
