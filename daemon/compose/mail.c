@@ -88,7 +88,7 @@ mailbox_put(struct text *t, const char *header, const char *name, const char *ad
 
 	text_add_display(&shown, name, strlen(name));
 	text_addf(t, "%s: ", header);
-	if (shown.len > 0 && is_plain(shown.s, shown.len) && shown.len < 60) {
+	if (shown.len > 0 && is_plain(shown.s, shown.len) && shown.len < 400) {
 		text_putc(t, '"');
 		for (size_t i = 0; i < shown.len; i++) {
 			if (shown.s[i] == '"' || shown.s[i] == '\\')

@@ -1,8 +1,9 @@
 /*
  * RFC 5545 rules of day or coarser frequency, floating.
  *
- * libical parses and iterates.  What it is known to get wrong is refused, and so is what it
- * swallows without a word; each refusal says why.  The wall time of day never changes: BYHOUR and
+ * libical parses and iterates; WEEKLY is our own, since libical misses the first week of rules such
+ * as WEEKLY;INTERVAL=3;BYDAY=SU from a Tuesday.  What else it gets wrong is refused, and so is what
+ * it swallows without a word; each refusal says why.  The wall time of day never changes: BYHOUR and
  * finer are refused, a campaign has a window for that.
  */
 #include <libical/ical.h>
@@ -18,6 +19,11 @@ enum { RULE_LONGEST = 500, PARTS_MAX = 16, HORIZON_YEARS = 400 };
 
 struct rrule {
 	struct icalrecurrencetype type;
+	bool weekly;         /* ours: libical loses the first week of some of them */
+	uint8_t days;
+	unsigned months;     /* bit per BYMONTH; 0: all */
+	int interval;
+	struct day week, at; /* begin of the present week; the next day to look at */
 	icalrecur_iterator *it;
 	struct civil start, last, until;
 	bool has_last, has_until;
@@ -253,6 +259,70 @@ rule_text(const struct parts *p, char *ret, size_t room)
 			    p->value[i]);
 }
 
+/* Bits of a BYDAY or BYMONTH list. */
+static unsigned
+list_bits(const char *value, bool days)
+{
+	static const char *const names[] = { "MO", "TU", "WE", "TH", "FR", "SA", "SU" };
+	unsigned bits = 0;
+
+	while (value != NULL && *value != '\0') {
+		size_t len = strcspn(value, ",");
+		char one[8];
+		int64_t v = 0;
+
+		snprintf(one, sizeof one, "%.*s", (int)len, value);
+		if (days)
+			bits |= 1u << parse_word(one, names, 7);
+		else if (parse_int(one, 1, 12, &v))
+			bits |= 1u << v;
+		value += len + (value[len] == ',');
+	}
+	return bits;
+}
+
+static void
+weekly_init(struct rrule *r, const struct parts *p)
+{
+	int64_t interval = 1;
+	unsigned first = list_bits(part(p, "WKST"), true);
+	int wkst = first == 0 ? 0 : __builtin_ctz(first);
+
+	if (part(p, "INTERVAL") != NULL)
+		parse_int(part(p, "INTERVAL"), 1, 10000, &interval);
+	r->weekly = true;
+	r->interval = (int)interval;
+	r->days = (uint8_t)list_bits(part(p, "BYDAY"), true);
+	if (r->days == 0)
+		r->days = (uint8_t)(1u << day_weekday(r->start.day));
+	r->months = list_bits(part(p, "BYMONTH"), false);
+	r->week = day_add(r->start.day, -((day_weekday(r->start.day) - wkst + 7) % 7));
+	r->at = r->start.day;
+}
+
+static bool
+weekly_next(struct rrule *r, struct civil *ret)
+{
+	for (;;) {
+		int year, month, mday;
+		struct day d = r->at;
+
+		if (d.n >= r->week.n + 7) {
+			r->week = day_add(r->week, 7 * r->interval);
+			r->at = r->week;
+			continue;
+		}
+		r->at = day_add(d, 1);
+		day_split(d, &year, &month, &mday);
+		if (year > YEAR_MAX + HORIZON_YEARS)
+			return false;
+		if (r->days & 1u << day_weekday(d) && (r->months == 0 || r->months & 1u << month)) {
+			*ret = (struct civil){ d, r->start.second };
+			return true;
+		}
+	}
+}
+
 struct rrule *
 rrule_new(const char *rule, struct civil start, char *reason, size_t room)
 {
@@ -276,9 +346,12 @@ rrule_new(const char *rule, struct civil start, char *reason, size_t room)
 	if (good) {
 		rule_text(p, text, sizeof text);
 		r->type = icalrecurrencetype_from_string(text);
-		if (r->type.freq == ICAL_NO_RECURRENCE ||
-		    (r->it = icalrecur_iterator_new(r->type, time_of(start))) == NULL)
+		if (r->type.freq == ICAL_NO_RECURRENCE)
 			good = refuse(reason, room, "not a rule of RFC 5545");
+		else if (r->type.freq == ICAL_WEEKLY_RECURRENCE)
+			weekly_init(r, p);
+		else /* NULL: libical sees that no day can ever fit */
+			r->it = icalrecur_iterator_new(r->type, time_of(start));
 	}
 	free(p);
 	if (!good)
@@ -301,9 +374,12 @@ rrule_next(struct rrule *r, struct civil *ret)
 	struct icaltimetype t;
 	struct civil c;
 
-	if (r->left == 0)
+	if (r->left == 0 || (!r->weekly && r->it == NULL))
 		return RHYTHM_OVER;
-	do {
+	if (r->weekly) {
+		if (!weekly_next(r, &c))
+			return RHYTHM_OVER;
+	} else do {
 		t = icalrecur_iterator_next(r->it);
 		if (icaltime_is_null_time(t) || t.year > YEAR_MAX + HORIZON_YEARS)
 			return RHYTHM_OVER;

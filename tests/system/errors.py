@@ -1,0 +1,80 @@
+"""Every class of form error: file, line, column, caret, suggestion; all in one go."""
+import json
+import os
+import shutil
+
+import lib
+
+base = os.path.join(lib.scratch, "rules")
+
+
+def broken(code, line_column, words, **files):
+    """Copy the rule base, put files over it, and look for one finding."""
+    shutil.rmtree(base, ignore_errors=True)
+    shutil.copytree(lib.RULES, base, symlinks=True)
+    for name, change in files.items():
+        path = os.path.join(base, name.replace("__", "/").replace("_DOT_", ".").replace("_D_", "-"))
+        if callable(change):
+            text = open(path, encoding="utf-8").read()
+            new = change(text)
+            assert new != text, name
+            open(path, "w", encoding="utf-8").write(new)
+        elif change is None:
+            os.remove(path)
+        elif isinstance(change, bytes):
+            open(path, "wb").write(change)
+        else:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if change.startswith("->"):
+                if os.path.exists(path):
+                    os.remove(path)
+                os.symlink(change[2:], path)
+            else:
+                open(path, "w", encoding="utf-8").write(change)
+    out = lib.nudge("check", base, ok=(1,)).stdout.decode()
+    found = [json.loads(x) for x in lib.nudge("check", base, "--format", "json", ok=(1,)).stdout.decode().splitlines()]
+    mine = [f for f in found if f["code"] == code]
+    lib.check(mine, f"{code} is found: {out[:400]}")
+    if mine:
+        at = f"{mine[0]['line']}:{mine[0]['column']}"
+        lib.check(line_column in (None, at), f"{code} stands at {line_column}, told {at}: {mine[0]['text']}")
+        lib.check(all(w in mine[0]["text"] for w in words), f"{code} says {words}: {mine[0]['text']}")
+    lib.check(f"error[{code}]" in out and "^" in out, f"{code} with a caret")
+    return found
+
+
+B = "campaigns__bravo_D_week__campaign_DOT_yaml"
+M = "campaigns__bravo_D_week__messages__lunch_D_walk_DOT_nl_DOT_md"
+broken("E001", "3:7", ["never closed"], **{B: "title: x\nhook: y\nlogo: \"apple\naim: 1\n"})
+broken("E001", "1:4", ["UTF-8"], **{B: b"ab\xc3\xa9\xff\n"[:2] + b"c\xff\n"})
+broken("E001", None, ["aliases"], **{B: lambda t: t + "\nignore: *x\n"})
+broken("E002", None, ["rhythm"], **{B: lambda t: t.replace("rhythm:", "rythm:")})
+broken("E003", None, ["number"], **{B: lambda t: t.replace("priority: 5", "priority: high")})
+broken("E004", None, ["gain"], **{M: lambda t: t.replace("frame: gain", "frame: gian")})
+broken("E005", None, ["line"], **{B: lambda t: t.replace("priority: 5", "priority: 5\npriority: 6")})
+broken("E006", "9:3", ["first_name"], **{M: lambda t: t.replace("{{first_name}}", "{{frist_name}}")})
+broken("E006", None, ["answer.yes"], **{M: lambda t: t.replace("{{answer.yes}}", "{{answer.yse}}")})
+broken("E007", None, ["closed"], **{M: lambda t: t.replace("{{first_name}}", "{{#first_name}}")})
+broken("E008", None, ["https"], **{M: lambda t: t.replace("({{answer.yes}})", "(http://x.example)")})
+broken("E009", None, ["health"], **{M: lambda t: t.replace("angle: health", "angle: helth")})
+broken("E009", None, ["thanks-yes"], **{B: lambda t: t.replace("thanks: thanks-yes", "thanks: thanks-yess")})
+broken("E009", None, ["holidays"], **{"holidays_D_nl_DOT_ics": None})
+broken("E010", None, ["link"], **{"campaigns__bravo_D_week__apple_DOT_svg": "->/etc/hostname"})
+broken("E010", None, ["out of"], **{B: lambda t: t.replace("logo:     apple.svg", "logo: ../../../../etc/hostname")})
+broken("E011", None, ["larger"], **{B: "#" * (2 << 20)})
+broken("E011", None, ["deeper"], **{B: "title: " + "[" * 40 + "]" * 40 + "\n"})
+broken("E012", None, ["never"], **{B: lambda t: t.replace("every: 2 weeks\n  on: [tuesday, thursday]", "rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31")})
+broken("E012", None, ["15 minutes"], **{B: lambda t: t.replace("every: 2 weeks\n  on: [tuesday, thursday]", "every: 5 minutes")})
+broken("E013", None, ["minute"], **{B: lambda t: t.replace("09:30-11:30", "19:30-23:30")})
+O = "campaigns__bravo_D_week__messages__"
+broken("E014", None, ["add a text"], **{B: lambda t: t.replace("role: employee", "role: [employee, volunteer]"),
+       **{O + m.replace("-", "_D_") + "_DOT_nl_DOT_md": lambda t: t.replace("---\n", "---\nfor: { role: employee }\n", 1)
+          for m in ("lunch-walk", "choose-workshop", "fit-at-home", "back-tomorrow", "new-skill", "fruit-together",
+                    "your-own-pace", "healthy-career")}})
+broken("E015", None, ["differ"], **{M.replace("_nl_", "_en_"): lambda t: "---\nangle: mobility\n---\n" + t})
+many = broken("E002", None, [], **{B: lambda t: t.replace("rhythm:", "rythm:").replace("priority: 5", "priority: high"),
+                                   M: lambda t: t.replace("{{first_name}}", "{{frist_name}}"),
+                                   "house_DOT_yaml": lambda t: t.replace("budget:", "budgte:")})
+lib.check(len({f["file"] for f in many}) >= 2, "mistakes of several files are told in one go")
+shutil.rmtree(base)
+lib.finish("errors")
