@@ -110,7 +110,7 @@ engine_swap(
 	if (rc == 0)
 		rc = db_begin(e->o.db);
 	if (rc == 0)
-		rc = db_run(e->o.db, "UPDATE run SET enrolled_at = NULL WHERE state = 1", "");
+		rc = runs_look_again(e->o.db);
 	(void)now;
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }

@@ -53,6 +53,8 @@ int runs_load(struct db *db, struct arena *mem, const struct rulebase *rb, struc
 /* How many are enrolled. */
 int run_people(struct db *db, int64_t run, int64_t *ret);
 int run_note_enrolled(struct db *db, int64_t run, int64_t changed_at);
+/* Make the engine look at everybody once more. */
+int runs_look_again(struct db *db);
 int run_note_quarantine(struct db *db, int64_t run, const char *why);
 /* "1 year", "every month", "2 weeks"; false when it is none. */
 bool period_parse(const char *s, struct period *ret);

@@ -299,3 +299,9 @@ run_people(struct db *db, int64_t run, int64_t *ret)
 {
 	return db_int(db, ret, 0, "SELECT count(*) FROM enrolment WHERE run = ?1", "i", run);
 }
+
+int
+runs_look_again(struct db *db)
+{
+	return db_run(db, "UPDATE run SET enrolled_at = NULL WHERE state = 1", "");
+}

@@ -97,8 +97,7 @@ static int
 plan_again(struct engine *e, const struct run *run, struct enrolment *n, const struct person *p,
     struct instant at)
 {
-	int rc = db_run(
-	    e->o.db, "DELETE FROM due WHERE enrolment = ?1 AND follow = ''", "i", n->row);
+	int rc = due_drop_moments(e->o.db, n->row);
 
 	if (rc < 0)
 		return rc;
@@ -241,6 +240,7 @@ engine_event(struct engine *e, const char *person, const char *name, struct inst
 {
 	SCOPED(db_leave) struct db *tx = e->o.db;
 	struct person *p;
+	int64_t row = 0;
 	int rc = db_begin(e->o.db);
 
 	if (rc == 0)
@@ -250,11 +250,9 @@ engine_event(struct engine *e, const char *person, const char *name, struct inst
 	if (rc > 0)
 		return refuse(e, ENGINE_UNKNOWN, "there is no person '%s' on the roster", person);
 	if (rc == 0)
-		rc = db_try(e->o.db, "INSERT INTO event(person, name, at) VALUES(?1, ?2, ?3)", "isi",
-		    p->row, name, at.us);
+		rc = event_add(e->o.db, p->row, name, at, &row);
 	if (rc == DB_REFUSED)
 		return ENGINE_DONE;
-	int64_t row = rc == 0 ? db_last_id(e->o.db) : 0;
 
 	for (size_t i = 0; rc == 0 && i < e->n_runs; i++) {
 		const struct run *run = &e->runs[i];

@@ -30,18 +30,18 @@ due_drop(struct db *db, int64_t enrolment)
 	return db_run(db, "DELETE FROM due WHERE enrolment = ?1", "i", enrolment);
 }
 
+/* All but a thanks that waits. */
+int
+due_drop_moments(struct db *db, int64_t enrolment)
+{
+	return db_run(
+	    db, "DELETE FROM due WHERE enrolment = ?1 AND follow = ''", "i", enrolment);
+}
+
 int
 due_next(struct db *db, struct instant *ret)
 {
 	return db_int(db, &ret->us, INT64_MAX, "SELECT min(at) FROM due", "");
-}
-
-int
-due_postpone(struct db *db, const struct due *d, struct instant to)
-{
-	return db_run(db,
-	    "UPDATE due SET at = ?1 WHERE at = ?2 AND enrolment = ?3 AND k = ?4", "iiii", to.us,
-	    d->at.us, d->enrolment, d->k);
 }
 
 /* More important campaigns first, so that they get the budget; then whose moment came first. */
@@ -356,6 +356,16 @@ answer_add(struct db *db, int64_t person, int64_t enrolment, const char *occurre
 	return db_run(db,
 	    "UPDATE decision SET answer = ?3 WHERE enrolment = ?1 AND occurrence = ?2", "iss",
 	    enrolment, occurrence, answer);
+}
+
+int
+event_add(struct db *db, int64_t person, const char *name, struct instant at, int64_t *ret_row)
+{
+	int rc = db_try(db, "INSERT INTO event(person, name, at) VALUES(?1, ?2, ?3)", "isi", person,
+	    name, at.us);
+
+	*ret_row = rc == 0 ? db_last_id(db) : 0;
+	return rc;
 }
 
 int

@@ -120,8 +120,8 @@ int due_take(struct engine *e, struct instant now, size_t max, struct due **ret,
 int due_put(struct db *db, struct instant at, int64_t enrolment, int64_t k, struct civil wall,
     const char *follow);
 int due_drop(struct db *db, int64_t enrolment);
+int due_drop_moments(struct db *db, int64_t enrolment);
 int due_next(struct db *db, struct instant *ret);
-int due_postpone(struct db *db, const struct due *d, struct instant to);
 int enrolment_load(struct db *db, int64_t row, struct enrolment *ret); /* 1: no such */
 int enrolment_of(struct db *db, int64_t run, int64_t person, struct enrolment *ret);
 int enrolment_save(struct db *db, const struct enrolment *n);
@@ -139,6 +139,8 @@ int contact_add(struct db *db, int64_t person, struct instant at, int64_t enrolm
 int newest_contact(struct engine *e, int64_t enrolment, const char **ret_occurrence);
 int answer_add(struct db *db, int64_t person, int64_t enrolment, const char *occurrence,
     const char *answer, struct instant at, int64_t *ret_row); /* DB_REFUSED: had it already */
+int event_add(struct db *db, int64_t person, const char *name, struct instant at,
+    int64_t *ret_row); /* DB_REFUSED: told already */
 int completion_add(struct db *db, int64_t person, const char *campaign, struct instant at);
 int person_stage_set(struct db *db, int64_t person, const char *stage, struct instant at);
 int stop_campaign(struct engine *e, int64_t person, const char *campaign, struct instant now);
@@ -149,6 +151,5 @@ int people_since(struct engine *e, int64_t changed_after, int64_t after_row, siz
     int64_t *rows, size_t *ret_n);
 int meta_get(struct db *db, const char *key, int64_t otherwise, int64_t *ret);
 int meta_set(struct db *db, const char *key, int64_t value);
-int events_untaken(struct engine *e, int64_t **rows, size_t *ret_n);
 
 #endif

@@ -11,7 +11,7 @@ from datetime import datetime
 import lib
 
 ENGINE = os.path.join(os.environ["BUILD"], "crash_engine")
-start, _ = lib.organisation(25, "2026-03-02", ["bravo-week", "yearly-talk", "leave-hours"])
+start, _ = lib.organisation(60, "2026-03-02", ["bravo-week", "yearly-talk", "leave-hours"])
 
 
 def fresh(name):
