@@ -64,7 +64,7 @@ quoted(struct csv *c, char *buf, size_t *ret_len)
 		if (*c->p == '\n') {
 			c->line++;
 			c->line_start = c->p + 1;
-			open = c->p; /* columns can only be told of the present line */
+			open = c->line_start; /* columns can only be told of the present line */
 		}
 	}
 	c->p++;
