@@ -11,5 +11,6 @@
 enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_DETAIL = 6, LOG_TRACE = 7 };
 void log_open(const char *program, enum log_level highest);
 void log_say(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_vsay(enum log_level level, const char *fmt, va_list ap);
+void log_vsay(enum log_level level, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 #endif

@@ -39,7 +39,7 @@ void text_clear(struct text *t); /* empty, keeps the room */
 void text_grow(struct text *t, size_t more);
 void text_add(struct text *t, const char *s, size_t len);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void text_vaddf(struct text *t, const char *fmt, va_list ap);
+void text_vaddf(struct text *t, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 const char *text_string(const struct text *t);
 
 static inline void

@@ -37,11 +37,12 @@ struct compiling {
 	size_t n_tags;
 	const char *more; /* where `<!-- more -->` stands in the marked text */
 };
+enum walk_kind { WALK_PLAIN, WALK_HTML, WALK_CHAT, WALK_SUBJECT };
 /* One walk over the document for one output. */
 struct walk {
 	struct compiling *w;
 	struct program *p;
-	enum { WALK_PLAIN, WALK_HTML, WALK_CHAT, WALK_SUBJECT } kind;
+	enum walk_kind kind;
 	size_t opens[OPENS_MAX], n_opens;
 	int list_depth, item;
 	bool past_more;
@@ -456,11 +457,10 @@ is_more(cmark_node *n)
 
 /* Walk the blocks from `from` on; chat ends at <!-- more -->. */
 static void
-walk_blocks(struct compiling *w, cmark_node *from, int kind, struct program *p)
+walk_blocks(struct compiling *w, cmark_node *from, enum walk_kind kind, struct program *p)
 {
-	struct walk k = { .w = w, .p = p };
+	struct walk k = { .w = w, .p = p, .kind = kind };
 
-	k.kind = kind;
 	for (cmark_node *b = from; b != NULL; b = cmark_node_next(b)) {
 		if (is_more(b)) {
 			if (kind == WALK_CHAT)
