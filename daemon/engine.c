@@ -49,6 +49,7 @@ engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *
 	e->faces_as_of = INT64_MIN;
 	e->mem = arena_new("batch", TICK_MEMORY);
 	e->tick_mem = arena_new("tick", TICK_MEMORY);
+	e->face_mem = arena_new("faces", TICK_MEMORY);
 	snprintf(e->lease, sizeof e->lease, "%d.%" PRId64, (int)getpid(), clock_monotonic().us);
 	rc = rest_renew(e);
 	if (rc == 0 && o->spool != NULL)
@@ -82,6 +83,7 @@ engine_free(struct engine **ep)
 	rulebase_free(&e->rb);
 	arena_free(&e->mem);
 	arena_free(&e->tick_mem);
+	arena_free(&e->face_mem);
 	free(e);
 }
 

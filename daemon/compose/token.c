@@ -78,6 +78,16 @@ get_number(const unsigned char *p, int bytes)
 	return v;
 }
 
+/* Five bytes hold it until the year 36812; INSTANT_NEVER is the last of them. */
+static uint64_t
+expiry_seconds(struct instant t)
+{
+	const int64_t last = (INT64_C(1) << 40) - 1;
+	int64_t s = instant_floor(t);
+
+	return (uint64_t)(s < 0 ? 0 : s > last ? last : s);
+}
+
 const char *
 token_make(const struct token_key *k, const struct token_claim *c, char buf[static TOKEN_TEXT])
 {
@@ -87,7 +97,7 @@ token_make(const struct token_key *k, const struct token_claim *c, char buf[stat
 	t[1] = k->id;
 	put_number(t + 2, 8, (uint64_t)c->delivery);
 	t[10] = c->answer;
-	put_number(t + 11, 5, (uint64_t)(c->expires.us / 1000000));
+	put_number(t + 11, 5, expiry_seconds(c->expires));
 	mac(k, "link", t, CLAIM, t + CLAIM);
 	return sodium_bin2base64(
 	    buf, TOKEN_TEXT, t, CLAIM + MAC, sodium_base64_VARIANT_URLSAFE_NO_PADDING);

@@ -170,9 +170,6 @@ static int
 runs_refresh(struct engine *e)
 {
 	arena_reset(e->tick_mem);
-	e->faces_as_of = INT64_MIN;
-	e->ambassadors = NULL;
-	e->n_ambassadors = 0;
 	return runs_load(e->o.db, e->tick_mem, e->rb, &e->runs, &e->n_runs);
 }
 

@@ -459,15 +459,21 @@ int
 faces_load(struct engine *e)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
-	int64_t n = 0;
-	int rc = db_int(e->o.db, &n, 0,
+	int64_t n = 0, changed;
+	int rc = people_changed(e->o.db, &changed);
+
+	if (rc < 0 || (changed == e->faces_as_of && e->ambassadors != NULL))
+		return rc;
+	arena_reset(e->face_mem);
+	e->faces_as_of = changed;
+	rc = db_int(e->o.db, &n, 0,
 	    "SELECT count(*) FROM person WHERE left_at IS NULL"
 	    " AND attributes LIKE '%\"ambassador\":%'",
 	    "");
 
 	if (rc < 0)
 		return rc;
-	e->ambassadors = arena_alloc(e->tick_mem, (size_t)n + 1, sizeof *e->ambassadors);
+	e->ambassadors = arena_alloc(e->face_mem, (size_t)n + 1, sizeof *e->ambassadors);
 	e->n_ambassadors = 0;
 	rc = db_query(e->o.db, &s,
 	    "SELECT row, team, name, email, attributes FROM person WHERE left_at IS NULL"
@@ -480,9 +486,9 @@ faces_load(struct engine *e)
 			continue;
 		e->ambassadors[e->n_ambassadors++] = (struct ambassador){
 			.row = stmt_int(s, 0),
-			.team = stmt_copy(s, 1, e->tick_mem),
-			.name = stmt_copy(s, 2, e->tick_mem),
-			.email = stmt_copy(s, 3, e->tick_mem),
+			.team = stmt_copy(s, 1, e->face_mem),
+			.name = stmt_copy(s, 2, e->face_mem),
+			.email = stmt_copy(s, 3, e->face_mem),
 		};
 	}
 	return rc < 0 ? rc : 0;

@@ -47,7 +47,8 @@ struct engine {
 	struct compose *compose;
 	struct rest *rest;
 	struct arena *mem;      /* of one batch */
-	struct arena *tick_mem; /* of one tick: runs, ambassadors */
+	struct arena *tick_mem; /* of one tick: runs */
+	struct arena *face_mem; /* ambassadors, until the roster changes */
 	struct run *runs;
 	size_t n_runs;
 	struct ambassador *ambassadors;

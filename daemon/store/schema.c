@@ -23,6 +23,7 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" stopped_all INTEGER NOT NULL DEFAULT 0, left_at INTEGER, joined_at INTEGER NOT NULL,"
 	" changed_at INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX person_team ON person(team);"
+	"CREATE INDEX person_changed ON person(changed_at);"
 	"CREATE TABLE completion("
 	" person INTEGER NOT NULL, campaign TEXT NOT NULL, at INTEGER NOT NULL,"
 	" PRIMARY KEY(person, campaign)) STRICT, WITHOUT ROWID;"
