@@ -17,7 +17,14 @@
 #include "base/text.h"
 #include "compose/tokens.h"
 
-enum { DEPTH_MAX = 64, SECTIONS_MAX = 128, OUTPUT_MAX = 64 << 20 };
+enum {
+	DEPTH_MAX = 64,
+	SECTIONS_MAX = 128,
+	TOKENS_MAX = 100 * 1000,
+	OUTPUT_MAX = 64 << 20,
+	STEPS_MAX = 20 * 1000 * 1000,
+	PARTIALS_MAX = 100 * 1000
+};
 
 struct scanner {
 	struct arena *mem;
@@ -26,21 +33,25 @@ struct scanner {
 	struct template *t;
 	size_t room;
 	size_t stack[SECTIONS_MAX], depth;
+	const char *seen,
+	    *line_start; /* up to where lines are counted; tags come in order */
+	int line;
+	bool alone; /* the tag at hand stands alone on its line */
 	struct template_error *err;
 };
 
 static void
-place(const struct scanner *sc, const char *at, int *ret_line, int *ret_column)
+place(struct scanner *sc, const char *at, int *ret_line, int *ret_column)
 {
-	const char *line = sc->s;
-
-	*ret_line = 1;
-	for (const char *c = sc->s; c < at; c++)
-		if (*c == '\n') {
-			++*ret_line;
-			line = c + 1;
+	for (; sc->seen < at; sc->seen++)
+		if (*sc->seen == '\n') {
+			sc->line++;
+			sc->line_start = sc->seen + 1;
 		}
-	*ret_column = (int)utf8_count(line, (size_t)(at - line)) + 1;
+	*ret_line = sc->line;
+	*ret_column = at < sc->line_start
+	    ? 1
+	    : (int)utf8_count(sc->line_start, (size_t)(at - sc->line_start)) + 1;
 }
 
 static bool wrong(struct scanner *sc, const char *at, const char *fmt, ...)
@@ -145,16 +156,18 @@ section_close(struct scanner *sc, struct slice name, const char *at)
 		return wrong(sc, at, "{{/%.*s}} closes nothing", (int)name.len, name.s);
 	opened = &sc->t->tokens[sc->stack[sc->depth - 1]];
 	if (opened->name.len != name.len || memcmp(opened->name.s, name.s, name.len) != 0)
-		return wrong(sc, at, "{{/%.*s}} stands where {{/%.*s}} is expected", (int)name.len,
-		    name.s, (int)opened->name.len, opened->name.s);
+		return wrong(sc, at, "{{/%.*s}} stands where {{/%.*s}} is expected",
+		    (int)name.len, name.s, (int)opened->name.len, opened->name.s);
 	opened->end = sc->t->n;
+	opened->end_alone = sc->alone;
 	sc->depth--;
 	return true;
 }
 
 /* One tag between its delimiters. */
 static bool
-tag_add(struct scanner *sc, char sigil, struct slice name, const char *at, struct slice indent)
+tag_add(
+    struct scanner *sc, char sigil, struct slice name, const char *at, struct slice indent)
 {
 	struct token *k;
 
@@ -162,6 +175,9 @@ tag_add(struct scanner *sc, char sigil, struct slice name, const char *at, struc
 		return true;
 	if (sigil == '=')
 		return delimiters_set(sc, name, at);
+	if (sc->t->n >= TOKENS_MAX)
+		return wrong(
+		    sc, at, "more than %d tags and texts between them", TOKENS_MAX);
 	if (name.len == 0)
 		return wrong(sc, at, "an empty tag; write a name between the braces");
 	if (memchr(name.s, ' ', name.len) != NULL || memchr(name.s, '\n', name.len) != NULL)
@@ -169,17 +185,19 @@ tag_add(struct scanner *sc, char sigil, struct slice name, const char *at, struc
 	if (sigil == '/')
 		return section_close(sc, name, at);
 	k = add(sc,
-	    sigil == '#'   ? TOKEN_SECTION
-	    : sigil == '^' ? TOKEN_INVERTED
-	    : sigil == '>' ? TOKEN_PARTIAL
-	    : sigil != 0   ? TOKEN_RAW
-			   : TOKEN_SLOT,
+	    sigil == '#'       ? TOKEN_SECTION
+		: sigil == '^' ? TOKEN_INVERTED
+		: sigil == '>' ? TOKEN_PARTIAL
+		: sigil != 0   ? TOKEN_RAW
+			       : TOKEN_SLOT,
 	    at);
 	k->name = name;
 	k->text = indent;
+	k->alone = sc->alone;
 	if (sigil == '#' || sigil == '^') {
 		if (sc->depth == SECTIONS_MAX)
-			return wrong(sc, at, "sections nested deeper than %d", SECTIONS_MAX);
+			return wrong(
+			    sc, at, "sections nested deeper than %d", SECTIONS_MAX);
 		sc->stack[sc->depth++] = sc->t->n - 1;
 	}
 	return true;
@@ -203,8 +221,10 @@ tag_read(struct scanner *sc, const char *literal_from, const char *tag)
 		return wrong(sc, tag, "this tag is never closed; expected %s", closing);
 	after = close + strlen(closing);
 	name = trim(p, close);
-	before = strchr("#^/>!=", sigil) != NULL && sigil != 0 ? line_blank_before(sc, tag) : NULL;
+	before = strchr("#^/>!=", sigil) != NULL && sigil != 0 ? line_blank_before(sc, tag)
+							       : NULL;
 	rest = before != NULL ? line_blank_after(sc, after) : NULL;
+	sc->alone = rest != NULL;
 	if (rest != NULL) { /* alone on its line: the line goes with it */
 		if (before < literal_from)
 			before = literal_from;
@@ -215,17 +235,24 @@ tag_read(struct scanner *sc, const char *literal_from, const char *tag)
 		literal(sc, literal_from, tag);
 		sc->p = after;
 	}
-	if (!tag_add(sc, sigil, name, tag, indent))
-		return false;
-	return true;
+	return tag_add(sc, sigil, name, tag, indent);
 }
 
 struct template *
 template_compile(
     struct arena *mem, const char *source, size_t len, struct template_error *err)
 {
-	struct scanner sc = { .mem = mem, .s = source, .p = source, .end = source + len,
-		.open = "{{", .close = "}}", .t = ARENA_NEW(mem, struct template), .err = err };
+	struct scanner sc = { .mem = mem,
+		.s = source,
+		.p = source,
+		.end = source + len,
+		.open = "{{",
+		.close = "}}",
+		.t = ARENA_NEW(mem, struct template),
+		.seen = source,
+		.line_start = source,
+		.line = 1,
+		.err = err };
 
 	for (;;) {
 		const char *from = sc.p;
@@ -245,8 +272,8 @@ template_compile(
 		err->line = k->line;
 		err->column = k->column;
 		snprintf(err->what, sizeof err->what,
-		    "the section '%.*s' is never closed; expected {{/%.*s}}", (int)k->name.len, k->name.s,
-		    (int)k->name.len, k->name.s);
+		    "the section '%.*s' is never closed; expected {{/%.*s}}",
+		    (int)k->name.len, k->name.s, (int)k->name.len, k->name.s);
 		return NULL;
 	}
 	return sc.t;
@@ -263,7 +290,8 @@ template_names(const struct template *t,
 		if (k->kind == TOKEN_LITERAL || k->kind == TOKEN_PARTIAL)
 			continue;
 		snprintf(name, sizeof name, "%.*s", (int)k->name.len, k->name.s);
-		fn(arg, name, k->kind == TOKEN_SECTION || k->kind == TOKEN_INVERTED, k->line, k->column);
+		fn(arg, name, k->kind == TOKEN_SECTION || k->kind == TOKEN_INVERTED,
+		    k->line, k->column);
 	}
 }
 
@@ -278,6 +306,7 @@ struct render {
 	void *arg;
 	struct text *out;
 	int depth;
+	int64_t steps, partials; /* so that a partial that calls itself twice ends */
 };
 
 static json_t *
@@ -321,7 +350,7 @@ static bool
 is_true(const json_t *v)
 {
 	return v != NULL && !json_is_null(v) && !json_is_false(v) &&
-	       !(json_is_array(v) && json_array_size(v) == 0);
+	    !(json_is_array(v) && json_array_size(v) == 0);
 }
 
 static void
@@ -374,8 +403,8 @@ static int render(struct render *r, const struct template *t, size_t from, size_
     const struct stack *s);
 
 static int
-section_render(struct render *r, const struct template *t, size_t i, const struct stack *s,
-    json_t *v)
+section_render(
+    struct render *r, const struct template *t, size_t i, const struct stack *s, json_t *v)
 {
 	const struct token *k = &t->tokens[i];
 	struct stack inner = { s, v };
@@ -385,7 +414,8 @@ section_render(struct render *r, const struct template *t, size_t i, const struc
 
 	if (!json_is_array(v))
 		return render(r, t, i + 1, k->end, &inner);
-	json_array_foreach (v, n, one) {
+	json_array_foreach(v, n, one)
+	{
 		inner.value = one;
 		if ((rc = render(r, t, i + 1, k->end, &inner)) < 0)
 			return rc;
@@ -422,7 +452,7 @@ partial_render(struct render *r, const struct token *k, const struct stack *s)
 	found = r->partial != NULL ? r->partial(r->arg, name) : NULL;
 	if (found == NULL)
 		return 0;
-	if (r->depth >= DEPTH_MAX)
+	if (r->depth >= DEPTH_MAX || ++r->partials > PARTIALS_MAX)
 		return -1;
 	indented(&source, found, k->text);
 	mem = arena_new("partial", 64 << 20);
@@ -436,7 +466,8 @@ partial_render(struct render *r, const struct token *k, const struct stack *s)
 }
 
 static int
-render(struct render *r, const struct template *t, size_t from, size_t to, const struct stack *s)
+render(struct render *r, const struct template *t, size_t from, size_t to,
+    const struct stack *s)
 {
 	int rc = 0;
 
@@ -444,7 +475,7 @@ render(struct render *r, const struct template *t, size_t from, size_t to, const
 		const struct token *k = &t->tokens[i];
 		json_t *v;
 
-		if (r->out->len > OUTPUT_MAX)
+		if (r->out->len > OUTPUT_MAX || ++r->steps > STEPS_MAX)
 			return -1;
 		switch (k->kind) {
 		case TOKEN_LITERAL:

@@ -103,6 +103,8 @@ token_make(const struct token_key *k, const struct token_claim *c, char buf[stat
 	    buf, TOKEN_TEXT, t, CLAIM + MAC, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 bool
 token_read(
     const struct token_key *k, const char *token, struct instant now, struct token_claim *ret)
@@ -110,7 +112,8 @@ token_read(
 	unsigned char t[CLAIM + MAC], want[SHA];
 	size_t len;
 
-	if (strlen(token) >= TOKEN_TEXT ||
+	/* libsodium's decoder takes bytes over 127 for letters: one claim would have several texts. */
+	if (strspn(token, letters) != strlen(token) || strlen(token) >= TOKEN_TEXT ||
 	    sodium_base642bin(t, sizeof t, token, strlen(token), NULL, &len, NULL,
 		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
 	    len != sizeof t || t[0] != FORMAT || t[1] != k->id)

@@ -273,10 +273,10 @@ loop_free(struct loop **lp)
 	*lp = NULL;
 	if (l == NULL)
 		return;
-	sd_event_source_unref(l->due);
-	sd_event_source_unref(l->settle);
-	sd_event_source_unref(l->bell);
-	sd_event_source_unref(l->stepped);
+	sd_event_source_disable_unref(l->due);
+	sd_event_source_disable_unref(l->settle);
+	sd_event_source_disable_unref(l->bell);
+	sd_event_source_disable_unref(l->stepped);
 	sd_event_unref(l->event);
 	if (l->bell_fd >= 0) {
 		close(l->bell_fd);

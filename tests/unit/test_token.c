@@ -107,7 +107,7 @@ START_TEST(ids_are_stable_and_apart)
 	char a[TOKEN_ID_TEXT], b[TOKEN_ID_TEXT];
 
 	token_id(&key, "mail", 1, "2026-11-24/3", "email", a);
-	ck_assert_int_eq(strlen(a), 32);
+	ck_assert_uint_eq(strlen(a), 32);
 	ck_assert_str_eq(a, token_id(&key, "mail", 1, "2026-11-24/3", "email", b));
 	ck_assert_str_ne(a, token_id(&key, "uid", 1, "2026-11-24/3", "email", b));
 	ck_assert_str_ne(a, token_id(&key, "mail", 2, "2026-11-24/3", "email", b));
