@@ -16,7 +16,7 @@ allowed rules 'base'
 allowed people 'base|store|rules'
 allowed plan 'base|rules|people'
 allowed compose 'base|rules|people|plan'
-allowed deliver 'base|store|rules'
+allowed deliver 'base|store|rules|people|plan|compose'
 allowed engine 'base|store|rules|people|plan|compose|deliver'
 allowed loop 'base'
 room() {
@@ -30,6 +30,7 @@ room yaml.h rules
 room cmark compose
 room 'systemd/sd-' loop
 room sodium 'rules|compose|people|commands'
+room curl deliver
 # the words of SQL that cannot be words of prose
 found=$(grep -rnE '"[[:space:]]*(SELECT|INSERT INTO|UPDATE [a-z]+ SET|DELETE FROM) ' . | grep -vE '_db\.c:|^\./store/' || true)
 complain "SQL outside *_db.c:" "$found"
