@@ -24,6 +24,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "loop/doorbell.h"
+#include "loop/wires.h"
 
 enum { ACCURACY_US = 1000000, SETTLE_US = 2000000, RETRY_LEAST = 1, RETRY_MOST = 60,
 	WATCH_DEPTH = 4 };
@@ -285,6 +286,19 @@ loop_free(struct loop **lp)
 	if (l->step_fd >= 0)
 		close(l->step_fd);
 	free(l);
+}
+
+struct wires
+loop_wires(const struct loop *l)
+{
+	return wires_of(l->event);
+}
+
+void
+loop_look(struct loop *l)
+{
+	sd_event_source_set_time(l->due, 0);
+	sd_event_source_set_enabled(l->due, SD_EVENT_ONESHOT);
 }
 
 int

@@ -8,6 +8,7 @@
 #ifndef NUDGED_LOOP_LOOP_H
 #define NUDGED_LOOP_LOOP_H
 #include "base/when.h"
+#include "base/wires.h"
 
 struct loop;
 struct loop_calls {
@@ -27,5 +28,9 @@ int loop_new(const struct loop_calls *calls, const char *watch, const char *door
 void loop_free(struct loop **l);
 /* Until SIGTERM or SIGINT; 0, or negative when the loop itself broke. */
 int loop_run(struct loop *l);
+/* For what talks over the network; its wires end before the loop. */
+struct wires loop_wires(const struct loop *l);
+/* Tick soon: something other than time made work. */
+void loop_look(struct loop *l);
 
 #endif
