@@ -48,14 +48,17 @@ text_grow(struct text *t, size_t more)
 }
 
 void
-text_add(struct text *t, const char *s, size_t len)
+text_add_int(struct text *t, int64_t v)
 {
-	if (t->len + len >= t->room)
-		text_grow(t, len);
-	if (len > 0)
-		memcpy(t->s + t->len, s, len);
-	t->len += len;
-	t->s[t->len] = '\0';
+	char digits[21], *p = digits + sizeof digits;
+	uint64_t n = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+	do
+		*--p = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	if (v < 0)
+		*--p = '-';
+	text_add(t, p, (size_t)(digits + sizeof digits - p));
 }
 
 void
@@ -224,6 +227,12 @@ text_add_display(struct text *t, const char *s, size_t len)
 	size_t n;
 
 	for (; s < end; s += n) {
+		for (n = 0; s + n < end && s[n] >= ' ' && s[n] < 0x7f; n++)
+			;
+		if (n > 0) {
+			text_add(t, s, n);
+			continue;
+		}
 		n = utf8_decode(s, end, &c);
 		if (n == 0) {
 			text_puts(t, "\xef\xbf\xbd");

@@ -37,11 +37,21 @@ bool slice_is(struct slice a, const char *s);
 void text_deinit(struct text *t);
 void text_clear(struct text *t); /* empty, keeps the room */
 void text_grow(struct text *t, size_t more);
-void text_add(struct text *t, const char *s, size_t len);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void text_add_int(struct text *t, int64_t v);
 void text_vaddf(struct text *t, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 const char *text_string(const struct text *t);
 
+static inline void
+text_add(struct text *t, const char *s, size_t len)
+{
+	if (len >= t->room - t->len)
+		text_grow(t, len);
+	if (len > 0)
+		memcpy(t->s + t->len, s, len);
+	t->len += len;
+	t->s[t->len] = '\0';
+}
 static inline void
 text_puts(struct text *t, const char *s)
 {

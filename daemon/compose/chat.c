@@ -98,7 +98,8 @@ compose_chat(
     const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
 {
 	const struct compiled *text = compiled_of(c, l->campaign, l->message->index, l->language);
-	struct running r = { c, k, l };
+	struct token_sheet links;
+	struct running r = running_start(c, k, l, &links);
 	SCOPED(text_deinit) struct text subject = { 0 };
 	SCOPED(text_deinit) struct text body = { 0 };
 	SCOPED(text_deinit) struct text escaped = { 0 };

@@ -56,6 +56,7 @@ compose_new(const struct rulebase *rb, const struct house_style *style, struct f
 	c->rb = rb;
 	c->style = *style;
 	c->mem = arena_new("compose", 256 << 20);
+	c->base_url = slice_of(style->base_url);
 	c->domain = at != NULL ? at + 1 : "nudge.invalid";
 	c->texts = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->texts);
 	c->logo_part = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->logo_part);
@@ -98,7 +99,8 @@ static void
 run(const struct compose *c, const struct token_key *k, const struct letter *l,
     const struct program *p, struct text *ret)
 {
-	struct running r = { c, k, l };
+	struct token_sheet links;
+	struct running r = running_start(c, k, l, &links);
 
 	program_run(p, &r, ret);
 }

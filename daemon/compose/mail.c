@@ -179,7 +179,8 @@ compose_email(
     const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
 {
 	const struct compiled *text = compiled_of(c, l->campaign, l->message->index, l->language);
-	struct running r = { c, k, l };
+	struct token_sheet links;
+	struct running r = running_start(c, k, l, &links);
 	SCOPED(text_deinit) struct text ics = { 0 };
 	const char *method = l->cancel ? "CANCEL" : "REQUEST";
 

@@ -29,6 +29,7 @@ struct compose {
 	struct compiled **texts;           /* by campaign; message * languages + language */
 	struct slice *logo_part;           /* by campaign: the MIME part, whole */
 	struct word_list *words;           /* by language */
+	struct slice base_url;             /* style.base_url */
 	const char *domain;                /* of style.from */
 };
 

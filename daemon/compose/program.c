@@ -91,49 +91,57 @@ program_quoted(const struct program *p, struct arena *mem)
 
 /* ---- encodings ---- */
 
+/* Bytes that go through as they are, as long as they last: most of any value. */
+static const char *
+copy_until(struct text *t, const char *s, const char *end, const bool stop[static 256])
+{
+	const char *from = s;
+
+	while (s < end && !stop[(unsigned char)*s])
+		s++;
+	text_add(t, from, (size_t)(s - from));
+	return s;
+}
+
+static void
+put_entity(struct text *t, char c)
+{
+	switch (c) {
+	case '&':
+		text_put(t, SLICE("&amp;"));
+		break;
+	case '<':
+		text_put(t, SLICE("&lt;"));
+		break;
+	case '>':
+		text_put(t, SLICE("&gt;"));
+		break;
+	case '"':
+		text_put(t, SLICE("&quot;"));
+		break;
+	default:
+		text_put(t, SLICE("&#39;"));
+	}
+}
+
 void
 add_html(struct text *t, const char *s, size_t len)
 {
-	for (const char *end = s + len; s < end; s++)
-		switch (*s) {
-		case '&':
-			text_add(t, "&amp;", 5);
-			break;
-		case '<':
-			text_add(t, "&lt;", 4);
-			break;
-		case '>':
-			text_add(t, "&gt;", 4);
-			break;
-		case '"':
-			text_add(t, "&quot;", 6);
-			break;
-		case '\'':
-			text_add(t, "&#39;", 5);
-			break;
-		default:
-			text_putc(t, *s);
-		}
+	static const bool stop[256] = { ['&'] = true, ['<'] = true, ['>'] = true, ['"'] = true,
+		['\''] = true };
+
+	for (const char *end = s + len; (s = copy_until(t, s, end, stop)) < end; s++)
+		put_entity(t, *s);
 }
 
 /* Slack knows no backslash: & < > only, which also turns <!channel> and <@id> into text. */
 void
 add_chat(struct text *t, const char *s, size_t len)
 {
-	for (const char *end = s + len; s < end; s++)
-		switch (*s) {
-		case '&':
-			text_add(t, "&amp;", 5);
-			break;
-		case '<':
-			text_add(t, "&lt;", 4);
-			break;
-		case '>':
-			text_add(t, "&gt;", 4);
-			break;
-		default:
-			text_putc(t, *s);
-		}
+	static const bool stop[256] = { ['&'] = true, ['<'] = true, ['>'] = true };
+
+	for (const char *end = s + len; (s = copy_until(t, s, end, stop)) < end; s++)
+		put_entity(t, *s);
 }
 
 void
@@ -154,39 +162,63 @@ add_json(struct text *t, const char *s, size_t len)
 	}
 }
 
+/* Is the line over after s? */
+static bool
+line_ends(const char *s, const char *end)
+{
+	return s + 1 == end || s[1] == '\n' || (s[1] == '\r' && s + 2 < end && s[2] == '\n');
+}
+
+/* How many bytes from s stand for themselves, at most max. */
+static size_t
+plain_run(const char *s, const char *end, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < max && s + n < end; n++) {
+		unsigned char c = (unsigned char)s[n];
+
+		if ((c <= ' ' || c == '=' || c >= 0x7f) &&
+		    ((c != ' ' && c != '\t') || line_ends(s + n, end)))
+			break;
+	}
+	return n;
+}
+
 void
 add_quoted(struct text *t, const char *s, size_t len)
 {
 	static const char hex[] = "0123456789ABCDEF";
 	const char *end = s + len;
-	int column = 0;
+	size_t column = 0, n;
 
 	text_grow(t, len + len / 4 + 16);
-	for (; s < end; s++) {
+	while (s < end) {
 		unsigned char c = (unsigned char)*s;
-		bool last = s + 1 == end || s[1] == '\n' || (s[1] == '\r' && s + 2 < end && s[2] == '\n');
-		bool plain = (c > 32 && c < 127 && c != '=') || ((c == ' ' || c == '\t') && !last);
-		int width = plain ? 1 : 3;
 
 		if (c == '\n' || (c == '\r' && s + 1 < end && s[1] == '\n')) {
-			text_add(t, "\r\n", 2);
-			s += c == '\r';
+			text_put(t, SLICE("\r\n"));
+			s += c == '\r' ? 2 : 1;
 			column = 0;
 			continue;
 		}
 		/* A lone dot at a line's start is safe too: SMTP stuffs it, this keeps it whole. */
-		if (column + width > LINE - 1) {
-			text_add(t, "=\r\n", 3);
+		n = plain_run(s, end, LINE - 1 - column);
+		if (n > 0) {
+			text_add(t, s, n);
+			column += n;
+			s += n;
+		} else if (column + (plain_run(s, end, 1) > 0 ? 1 : 3) > LINE - 1) {
+			text_put(t, SLICE("=\r\n"));
 			column = 0;
-		}
-		if (plain)
-			text_putc(t, (char)c);
-		else
+		} else {
 			text_add(t, (char[]){ '=', hex[c >> 4], hex[c & 15] }, 3);
-		column += width;
+			column += 3;
+			s++;
+		}
 	}
 	if (column > 0)
-		text_add(t, "=\r\n", 3);
+		text_put(t, SLICE("=\r\n"));
 }
 
 void
@@ -210,11 +242,10 @@ void
 add_link(const struct running *r, const char *kind, int answer, struct text *ret)
 {
 	char token[TOKEN_TEXT];
-	struct token_claim claim = { r->letter->delivery, (uint8_t)answer, r->letter->expires };
 
-	text_puts(ret, r->compose->style.base_url);
+	text_put(ret, r->compose->base_url);
 	text_puts(ret, kind);
-	text_puts(ret, token_make(r->key, &claim, token));
+	text_add(ret, token_sheet_link(r->links, (uint8_t)answer, token), TOKEN_LINK);
 }
 
 static void
@@ -262,7 +293,7 @@ slot_value(const struct op *op, const struct running *r, struct text *ret)
 			text_addf(ret, "%" PRId64, l->team_done);
 		break;
 	case SLOT_NUMBER:
-		text_addf(ret, "%" PRId64, l->number);
+		text_add_int(ret, l->number);
 		break;
 	case SLOT_ORGANISATION:
 		add_display(ret, r->compose->style.organisation);
@@ -276,6 +307,10 @@ slot_run(const struct program *p, const struct op *op, const struct running *r, 
 {
 	struct text *from = value;
 
+	if (op->escape == ESCAPE_NONE && !p->quoted) {
+		slot_value(op, r, ret);
+		return;
+	}
 	text_clear(value);
 	slot_value(op, r, value);
 	if (op->escape != ESCAPE_NONE) {

@@ -51,7 +51,15 @@ struct running {
 	const struct compose *compose;
 	const struct token_key *key;
 	const struct letter *letter;
+	struct token_sheet *links; /* of the letter; all its parts share them */
 };
+static inline struct running
+running_start(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct token_sheet *links)
+{
+	token_sheet_start(links, k, l->delivery, l->expires);
+	return (struct running){ c, k, l, links };
+}
 void program_run(const struct program *p, const struct running *r, struct text *ret);
 /* The value of a slot, unescaped, appended. */
 void slot_value(const struct op *op, const struct running *r, struct text *ret);

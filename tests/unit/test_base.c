@@ -1,5 +1,7 @@
 /* Times, text, numbers, tokens and the store at their edges. */
 #include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +88,22 @@ START_TEST(numbers)
 	ck_assert(!parse_int("", 0, 9, &v) && !parse_int("-", -9, 9, &v) && !parse_int("1 ", 0, 9, &v));
 	ck_assert(parse_number("2.5", &d) && d == 2.5);
 	ck_assert(!parse_number("1e9", &d) && !parse_number("2.", &d) && !parse_number("nan", &d));
+}
+END_TEST
+
+START_TEST(numbers_written)
+{
+	const int64_t some[] = { 0, 7, 10, -1, 1234567890, INT64_MAX, INT64_MIN };
+	char want[32];
+
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		struct text t = { 0 };
+
+		text_add_int(&t, some[i]);
+		snprintf(want, sizeof want, "%" PRId64, some[i]);
+		ck_assert_str_eq(text_string(&t), want);
+		text_deinit(&t);
+	}
 }
 END_TEST
 
@@ -183,6 +201,7 @@ main(void)
 	tcase_add_test(tc, date_reading);
 	tcase_add_test(tc, utf8);
 	tcase_add_test(tc, numbers);
+	tcase_add_test(tc, numbers_written);
 	tcase_add_test(tc, near_words);
 	tcase_add_test(tc, draws_are_even_and_stable);
 	tcase_add_test(tc, tokens);

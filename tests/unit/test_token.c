@@ -63,6 +63,79 @@ START_TEST(made_is_read)
 }
 END_TEST
 
+/* A sheet of links gives what token_make() gives, in any order, and no two links share a MAC. */
+START_TEST(sheet)
+{
+	static char all[256][TOKEN_TEXT];
+	const struct instant then = { INT64_C(1767355200000000) };
+	struct token_sheet s;
+	struct token_claim got;
+
+	token_sheet_start(&s, &key, 42, then);
+	for (int i = 0; i < 256; i++) {
+		char again[TOKEN_TEXT];
+		const uint8_t answer = (uint8_t)(i * 37);
+
+		token_sheet_link(&s, answer, all[answer]);
+		token_make(&key, &(struct token_claim){ 42, answer, then }, again);
+		ck_assert_str_eq(all[answer], again);
+		ck_assert_uint_eq(strlen(again), TOKEN_LINK);
+		ck_assert(token_read(&key, again, noon, &got));
+		ck_assert_int_eq(got.answer, answer);
+	}
+	for (int i = 0; i < 256; i++)
+		for (int j = 0; j < i; j++)
+			ck_assert_str_ne(all[i] + 22, all[j] + 22);
+}
+END_TEST
+
+/* The MAC of one answer, delivery or expiry must not do for another. */
+START_TEST(macs_are_not_moved)
+{
+	const struct instant then = { INT64_C(1767355200000000) },
+			     later = { INT64_C(1767441600000000) };
+	char good[TOKEN_TEXT], bad[TOKEN_TEXT];
+	struct token_claim got;
+
+	token_make(&key, &(struct token_claim){ 42, 3, then }, good);
+	for (int i = 0; i < 256; i++) {
+		struct token_claim c = { 42, (uint8_t)i, then };
+
+		if (i == 3)
+			continue;
+		token_make(&key, &c, bad);
+		memcpy(bad + 22, good + 22, strlen(good + 22));
+		ck_assert_msg(!token_read(&key, bad, noon, &got), "answer %d", i);
+	}
+	token_make(&key, &(struct token_claim){ 43, 3, then }, bad);
+	memcpy(bad + 22, good + 22, strlen(good + 22));
+	ck_assert(!token_read(&key, bad, noon, &got));
+	token_make(&key, &(struct token_claim){ 42, 3, later }, bad);
+	memcpy(bad + 22, good + 22, strlen(good + 22));
+	ck_assert(!token_read(&key, bad, noon, &got));
+}
+END_TEST
+
+/* Links in mails already sent must stay good: the format of a version does not change. */
+START_TEST(the_format_stays)
+{
+	static const struct {
+		uint8_t answer;
+		const char *text;
+	} some[] = {
+		{ 0, "AgAAAAAAAAAAKgAAaVZhwI2Cga_KTKPLNgBNJzdtAEI" },
+		{ 3, "AgAAAAAAAAAAKgMAaVZhwLdVmuI3O6XEW4p-A8LQU8E" },
+		{ 7, "AgAAAAAAAAAAKgcAaVZhwEOGB_6VgscYiYaxautj4EQ" },
+		{ 200, "AgAAAAAAAAAAKsgAaVZhwGMC17BvsnCPQubr5XQ9Fxc" },
+	};
+	char buf[TOKEN_TEXT];
+
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+		ck_assert_str_eq(token_make(&key, &(struct token_claim){ 42, some[i].answer, noon }, buf),
+		    some[i].text);
+}
+END_TEST
+
 /* Every single changed, missing or added character. */
 START_TEST(forged_is_refused)
 {
@@ -181,6 +254,9 @@ main(void)
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, made_is_read);
+	tcase_add_test(t, sheet);
+	tcase_add_test(t, macs_are_not_moved);
+	tcase_add_test(t, the_format_stays);
 	tcase_add_test(t, forged_is_refused);
 	tcase_add_test(t, another_secret_with_the_same_id);
 	tcase_add_test(t, ids_are_stable_and_apart);
