@@ -64,30 +64,11 @@ buttons(struct text *t, const struct running *r, const struct compiled *text)
 }
 
 static void
-small(struct text *t, const struct running *r)
+small(struct text *t, const struct running *r, const struct compiled *text)
 {
 	SCOPED(text_deinit) struct text s = { 0 };
-	SCOPED(text_deinit) struct text name = { 0 };
-	const struct letter *l = r->letter;
 
-	text_add_display(&name, l->messenger_name, strlen(l->messenger_name));
-	add_chat(&s, text_string(&name), name.len);
-	text_puts(&s, " \xc2\xb7 ");
-	text_clear(&name);
-	if (wording_in(&l->campaign->title, l->language) != NULL)
-		text_puts(&name, wording_in(&l->campaign->title, l->language));
-	add_chat(&s, text_string(&name), name.len);
-	text_puts(&s, " \xc2\xb7 <");
-	add_link(r, "/a/", 0, &s);
-	text_puts(&s, "|");
-	add_chat(&s, compose_words(r->compose, l->language, "small-answers"),
-	    strlen(compose_words(r->compose, l->language, "small-answers")));
-	text_puts(&s, "> \xc2\xb7 <");
-	add_link(r, "/u/", 0, &s);
-	text_puts(&s, "|");
-	add_chat(&s, compose_words(r->compose, l->language, "small-stop"),
-	    strlen(compose_words(r->compose, l->language, "small-stop")));
-	text_puts(&s, ">");
+	program_run(&text->chat_small, r, &s);
 	text_puts(t, ",{\"type\":\"context\",\"elements\":[{\"type\":\"mrkdwn\",\"text\":\"");
 	add_json(t, text_string(&s), s.len);
 	text_puts(t, "\"}]}");
@@ -117,6 +98,6 @@ compose_chat(
 	add_json(ret, text_string(&body), section_length(text_string(&body), body.len));
 	text_puts(ret, "\"}}");
 	buttons(ret, &r, text);
-	small(ret, &r);
+	small(ret, &r, text);
 	text_puts(ret, "]}\n");
 }

@@ -9,25 +9,40 @@
 #include "compose/parts.h"
 #include "rules/findings.h"
 
-static struct slice
-logo_part(struct compose *c, const struct campaign *k)
+static const char *
+logo_type(const char *name)
+{
+	static const char *const types[][2] = { { ".png", "image/png" }, { ".jpg", "image/jpeg" },
+		{ ".jpeg", "image/jpeg" }, { ".gif", "image/gif" }, { ".svg", "image/svg+xml" } };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot != NULL && i < sizeof types / sizeof *types; i++)
+		if (strcmp(dot, types[i][0]) == 0)
+			return types[i][1];
+	return "application/octet-stream";
+}
+
+/* For a mail, where the logo is a part beside the page, and for a page that stands alone. */
+static void
+logo_prepare(struct compose *c, const struct campaign *k)
 {
 	SCOPED(text_deinit) struct text t = { 0 };
-	const char *dot = k->logo != NULL ? strrchr(k->logo, '.') : NULL;
-	const char *type = dot == NULL ? "application/octet-stream"
-	    : strcmp(dot, ".svg") == 0 ? "image/svg+xml"
-	    : strcmp(dot, ".png") == 0 ? "image/png"
-	    : strcmp(dot, ".jpg") == 0 ? "image/jpeg"
-	    : strcmp(dot, ".gif") == 0 ? "image/gif"
-				       : "application/octet-stream";
+	size_t kept = 0;
 
 	if (k->logo_bytes == NULL)
-		return (struct slice){ "", 0 };
+		return;
 	text_addf(&t, "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <logo>\r\n"
 		      "Content-Disposition: inline\r\n\r\n",
-	    type);
+	    logo_type(k->logo));
 	add_base64(&t, k->logo_bytes, k->logo_len);
-	return (struct slice){ arena_copyn(c->mem, t.s, t.len), t.len };
+	c->logo_part[k->index] = (struct slice){ arena_copyn(c->mem, t.s, t.len), t.len };
+	text_clear(&t);
+	text_addf(&t, "data:%s;base64,", logo_type(k->logo));
+	add_base64(&t, k->logo_bytes, k->logo_len);
+	for (size_t i = 0; i < t.len; i++)
+		if (t.s[i] != '\r' && t.s[i] != '\n')
+			t.s[kept++] = t.s[i];
+	c->logo_data[k->index] = arena_copyn(c->mem, t.s, kept);
 }
 
 static void
@@ -35,7 +50,7 @@ campaign_compile(struct compose *c, const struct campaign *k, struct findings *f
 {
 	size_t n = c->rb->house.n_languages;
 
-	c->logo_part[k->index] = logo_part(c, k);
+	logo_prepare(c, k);
 	c->texts[k->index] = arena_alloc(c->mem, k->n_messages * n + 1, sizeof **c->texts);
 	for (size_t i = 0; i < k->n_messages; i++)
 		for (size_t lang = 0; lang < n; lang++)
@@ -60,6 +75,7 @@ compose_new(const struct rulebase *rb, const struct house_style *style, struct f
 	c->domain = at != NULL ? at + 1 : "nudge.invalid";
 	c->texts = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->texts);
 	c->logo_part = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->logo_part);
+	c->logo_data = arena_alloc(c->mem, rb->n_campaigns + 1, sizeof *c->logo_data);
 	words_load(c, f);
 	for (size_t i = 0; i < rb->n_campaigns; i++)
 		campaign_compile(c, &rb->campaigns[i], f);

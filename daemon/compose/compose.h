@@ -70,7 +70,7 @@ void compose_subject(const struct compose *c, const struct token_key *k, const s
 void compose_plain(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret);
 void compose_html(const struct compose *c, const struct token_key *k, const struct letter *l,
-    struct text *ret); /* the mail's HTML part, or a page for print */
+    struct text *ret); /* a page that stands alone: for print and previews */
 void compose_email(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret); /* RFC 5322 with CRLF; calendar channel: the iMIP mail */
 void compose_invite(const struct compose *c, const struct token_key *k, const struct letter *l,

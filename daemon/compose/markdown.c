@@ -313,12 +313,30 @@ link_check(struct compiling *w, const char *url, int line, int column)
 }
 
 static bool
+in_tight_item(cmark_node *n)
+{
+	cmark_node *item = cmark_node_parent(n);
+
+	return item != NULL && cmark_node_get_type(item) == CMARK_NODE_ITEM;
+}
+
+/* A paragraph that is one link: the ask, shown as a button. */
+static bool
+has_button(cmark_node *paragraph)
+{
+	cmark_node *link = cmark_node_first_child(paragraph);
+
+	return link != NULL && cmark_node_get_type(link) == CMARK_NODE_LINK &&
+	       cmark_node_next(link) == NULL;
+}
+
+static bool
 is_button(cmark_node *link)
 {
 	cmark_node *p = cmark_node_parent(link);
 
-	return p != NULL && cmark_node_get_type(p) == CMARK_NODE_PARAGRAPH &&
-	       cmark_node_first_child(p) == link && cmark_node_next(link) == NULL;
+	return p != NULL && cmark_node_get_type(p) == CMARK_NODE_PARAGRAPH && has_button(p) &&
+	       !in_tight_item(p);
 }
 
 static void
@@ -342,8 +360,8 @@ link_html(struct walk *k, cmark_node *n, bool enter)
 	lit(k, "<a href=\"");
 	link_address(k, cmark_node_get_url(n));
 	lit(k, is_button(n)
-		? "\" class=\"b\" style=\"display:inline-block;padding:12px 20px;border-radius:6px;"
-		  "background:#0b6b50;color:#ffffff;text-decoration:none;font-weight:bold\">"
+		? "\" class=\"b\" style=\"display:inline-block;padding:12px 20px;color:#ffffff;"
+		  "text-decoration:none;font-weight:bold\">"
 		: "\" style=\"color:#0b6b50\">");
 }
 
@@ -388,14 +406,6 @@ static const struct {
 	{ CMARK_NODE_ITEM, { "<li>", "</li>\n" }, { "\xe2\x80\xa2 ", "" }, { "- ", "" } },
 };
 
-static bool
-in_tight_item(cmark_node *n)
-{
-	cmark_node *item = cmark_node_parent(n);
-
-	return item != NULL && cmark_node_get_type(item) == CMARK_NODE_ITEM;
-}
-
 static void
 node_around(struct walk *k, cmark_node *n, bool enter)
 {
@@ -404,6 +414,14 @@ node_around(struct walk *k, cmark_node *n, bool enter)
 	if (cmark_node_get_type(n) == CMARK_NODE_PARAGRAPH && in_tight_item(n)) {
 		if (k->kind != WALK_HTML && !enter)
 			lit(k, cmark_node_next(cmark_node_parent(n)) == NULL ? "\n\n" : "\n");
+		return;
+	}
+	/* A cell with a colour: the word processor behind some mail programs pads no link. */
+	if (k->kind == WALK_HTML && cmark_node_get_type(n) == CMARK_NODE_PARAGRAPH && has_button(n)) {
+		lit(k, enter ? "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\""
+			       " border=\"0\" style=\"margin:0 0 16px\"><tr><td bgcolor=\"#0b6b50\" style=\""
+			       "border-radius:6px;background:#0b6b50;mso-padding-alt:12px 20px\">"
+			     : "</td></tr></table>\n");
 		return;
 	}
 	for (size_t i = 0; i < sizeof around / sizeof *around; i++)
@@ -507,93 +525,6 @@ links_collect(struct compiling *w, cmark_node *document)
 	cmark_iter_free(it);
 }
 
-/* ---- the small print: who, why you, why now, how to stop, what is stored ---- */
-
-static void
-small_link(struct program *p, struct compose *c, int lang, const char *key, enum slot_kind slot,
-    enum escape escape)
-{
-	struct op op = { .kind = OP_SLOT, .slot = slot, .escape = escape };
-
-	if (escape == ESCAPE_HTML) {
-		program_puts(p, "<a href=\"");
-		program_op(p, c->mem, op);
-		program_puts(p, "\" style=\"color:#5c6b66\">");
-		program_words(p, c, lang, key, escape);
-		program_puts(p, "</a>");
-		return;
-	}
-	if (escape == ESCAPE_CHAT) {
-		program_puts(p, "<");
-		program_op(p, c->mem, op);
-		program_puts(p, "|");
-		program_words(p, c, lang, key, escape);
-		program_puts(p, ">");
-		return;
-	}
-	program_words(p, c, lang, key, escape);
-	program_puts(p, ": ");
-	program_op(p, c->mem, op);
-}
-
-static void
-small_print(struct program *p, struct compose *c, int lang, enum escape escape)
-{
-	const char *br = escape == ESCAPE_HTML ? "<br>\n" : "\n";
-
-	program_words(p, c, lang, "small-who", escape);
-	program_puts(p, " ");
-	program_words(p, c, lang, "small-why-you", escape);
-	program_puts(p, " ");
-	program_words(p, c, lang, "small-why-now", escape);
-	program_puts(p, br);
-	program_words(p, c, lang, "small-stored", escape);
-	program_puts(p, br);
-	small_link(p, c, lang, "small-answers", SLOT_PAGE_LINK, escape);
-	program_puts(p, br);
-	small_link(p, c, lang, "small-stop", SLOT_STOP_LINK, escape);
-	program_puts(p, "\n");
-}
-
-static void
-html_top(struct program *p, struct compose *c, const struct campaign *k)
-{
-	program_puts(p,
-	    "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\">"
-	    "<meta name=\"viewport\" content=\"width=device-width\">"
-	    "<meta name=\"color-scheme\" content=\"light dark\">"
-	    "<meta name=\"supported-color-schemes\" content=\"light dark\"><title>");
-	program_op(p, c->mem, (struct op){ .kind = OP_SLOT, .slot = SLOT_TITLE, .escape = ESCAPE_HTML });
-	program_puts(p,
-	    "</title><style>@media(prefers-color-scheme:dark){body,.o{background:#14201c!important}"
-	    ".i{background:#1d2b26!important;color:#e8efec!important}.i a:not(.b){color:#7fd1b5!important}}"
-	    "@page{size:A4;margin:20mm}</style></head>\n"
-	    "<body style=\"margin:0;background:#f2f5f4\">"
-	    "<table role=\"presentation\" class=\"o\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\""
-	    " style=\"background:#f2f5f4\"><tr><td align=\"center\" style=\"padding:16px\">"
-	    "<table role=\"presentation\" class=\"i\" width=\"600\" cellpadding=\"0\" cellspacing=\"0\""
-	    " style=\"max-width:600px;width:100%;background:#ffffff;color:#1c2522;font-family:Arial,"
-	    "Helvetica,sans-serif;font-size:16px;line-height:1.5\">\n"
-	    "<tr><td style=\"padding:20px 24px 0;color:#0b6b50;font-weight:bold\">");
-	if (k->logo != NULL)
-		program_puts(p, "<img src=\"cid:logo\" width=\"36\" height=\"36\" alt=\"\""
-				" style=\"vertical-align:middle;margin-right:10px\">");
-	program_op(p, c->mem, (struct op){ .kind = OP_SLOT, .slot = SLOT_HOOK, .escape = ESCAPE_HTML });
-	program_puts(p, "</td></tr>\n<tr><td style=\"padding:16px 24px\">\n");
-}
-
-static void
-html_build(struct compiling *w, cmark_node *document, struct program *p)
-{
-	html_top(p, w->c, w->campaign);
-	walk_blocks(w, cmark_node_first_child(document), WALK_HTML, p);
-	program_puts(p, "</td></tr>\n<tr><td style=\"padding:0 24px 20px;font-size:13px;"
-			"color:#5c6b66\">\n");
-	small_print(p, w->c, w->language, ESCAPE_HTML);
-	program_puts(p, "</td></tr></table></td></tr></table></body></html>\n");
-	program_end(p, w->c->mem);
-}
-
 /* The heading alone, and what follows it. */
 static cmark_node *
 subject_build(struct compiling *w, cmark_node *document, struct program *p)
@@ -619,21 +550,37 @@ subject_build(struct compiling *w, cmark_node *document, struct program *p)
 }
 
 static void
+html_build(struct compiling *w, cmark_node *document, const char *logo, struct program *p)
+{
+	struct small_print small = { w->c, w->campaign, w->message, w->language };
+
+	frame_open(p, &small, logo);
+	walk_blocks(w, cmark_node_first_child(document), WALK_HTML, p);
+	frame_close(p, &small);
+	program_end(p, w->c->mem);
+}
+
+static void
 programs_build(struct compiling *w, cmark_node *document)
 {
 	struct compiled *r = w->ret;
 	cmark_node *body = subject_build(w, document, &r->subject);
+	struct small_print small = { w->c, w->campaign, w->message, w->language };
+
+	struct program mail = { 0 };
 
 	links_collect(w, document);
 	walk_blocks(w, cmark_node_first_child(document), WALK_PLAIN, &r->plain);
-	program_puts(&r->plain, "--\n");
-	small_print(&r->plain, w->c, w->language, ESCAPE_NONE);
+	small_print_plain(&r->plain, &small);
 	program_end(&r->plain, w->c->mem);
-	html_build(w, document, &r->html);
+	html_build(w, document, "cid:logo", &mail);
+	html_build(w, document, w->c->logo_data[w->campaign->index], &r->html);
 	walk_blocks(w, body, WALK_CHAT, &r->chat);
 	program_end(&r->chat, w->c->mem);
+	small_print_chat(&r->chat_small, &small);
+	program_end(&r->chat_small, w->c->mem);
 	r->plain_quoted = program_quoted(&r->plain, w->c->mem);
-	r->html_quoted = program_quoted(&r->html, w->c->mem);
+	r->html_quoted = program_quoted(&mail, w->c->mem);
 	r->there = true;
 }
 

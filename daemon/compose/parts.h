@@ -17,7 +17,9 @@ struct compiled {
 	bool there, figures;
 	struct program subject;            /* plain */
 	struct program plain, html, chat;  /* chat: what stands before <!-- more --> */
-	struct program plain_quoted, html_quoted;
+	struct program chat_small;         /* hook and small print, for under a chat message */
+	struct program plain_quoted;
+	struct program html_quoted;        /* html is a page of its own, here the logo is a part beside */
 	int n_buttons;
 	int buttons[8];                    /* answers that have a link, in order: for chat */
 	struct program labels[8];
@@ -28,6 +30,7 @@ struct compose {
 	struct arena *mem;
 	struct compiled **texts;           /* by campaign; message * languages + language */
 	struct slice *logo_part;           /* by campaign: the MIME part, whole */
+	const char **logo_data;            /* by campaign: the same as a data: address; NULL: none */
 	struct word_list *words;           /* by language */
 	struct slice base_url;             /* style.base_url */
 	const char *domain;                /* of style.from */
@@ -42,6 +45,18 @@ void add_link(const struct running *r, const char *kind, int answer, struct text
 /* text_check.c and markdown.c: compile one message in one language; findings on the way. */
 void text_compile(struct compose *c, const struct campaign *k, const struct message *m,
     int language, struct findings *f, struct compiled *ret);
+/* frame.c: what stands around every text */
+struct small_print {
+	struct compose *c;
+	const struct campaign *campaign;
+	const struct message *message;
+	int language;
+};
+void small_print_plain(struct program *p, const struct small_print *s);
+void small_print_chat(struct program *p, const struct small_print *s);
+/* A page up to the text (logo: an address, or NULL), and from the text on with the small print. */
+void frame_open(struct program *p, const struct small_print *s, const char *logo);
+void frame_close(struct program *p, const struct small_print *s);
 /* words.c */
 void words_load(struct compose *c, struct findings *f);
 /* "{organisation} writes ..." as literals and slots. */

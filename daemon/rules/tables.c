@@ -379,7 +379,7 @@ static const struct field trial_fields[] = {
 const struct field campaign_fields[] = {
 	{ "title", FIELD_WORDING, CAMPAIGN(title), .needed = true, .help = "its name for readers" },
 	{ "hook", FIELD_WORDING, CAMPAIGN(hook), .help = "the slogan that always comes back" },
-	{ "logo", FIELD_TEXT, CAMPAIGN(logo), .help = "a picture in the campaign's folder" },
+	{ "logo", FIELD_TEXT, CAMPAIGN(logo), .help = "a picture in the campaign's folder; PNG, as mail programs show no SVG" },
 	{ "priority", FIELD_INT, CAMPAIGN(priority), .min = 1, .max = 9,
 	    .help = "who yields when the budget is short" },
 	{ "aim", FIELD_MAP, .sub = aim_fields, .help = "what it is for, and how one sees it" },
