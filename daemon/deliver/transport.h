@@ -4,7 +4,8 @@
  *
  * One multi handle for all destinations.  Easy handles are reaped outside curl's callbacks.  A
  * handle stays in the multi until transport_drop(), also after its callback: a CONNECT_ONLY
- * connection lives on there (LIBRARIES.md, libcurl).
+ * connection lives on there.  CURLOPT_PRIVATE belongs to the transport.  Nothing here may be called
+ * from within a callback of curl; from a transfer_fn everything may.
  */
 #ifndef NUDGED_DELIVER_TRANSPORT_H
 #define NUDGED_DELIVER_TRANSPORT_H

@@ -42,6 +42,12 @@ enum smtp_stage { STAGE_GREETING, STAGE_EHLO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA
 struct outcome verdict_smtp(enum smtp_stage stage, int code, const char *enhanced);
 /* The connection ended or went silent; dot_sent: after the last bytes had begun to leave. */
 struct outcome verdict_cut(bool dot_sent, bool timed_out);
+/* It said what no reply of SMTP is: overlong, without a code, unasked for. */
+struct outcome verdict_garbage(bool dot_sent);
+/* What we find ourselves before anything is sent. */
+enum mail_flaw { MAIL_GOOD, MAIL_ADDRESS, MAIL_LINES, MAIL_LONG_LINE, MAIL_NUL, MAIL_SIZE,
+	MAIL_UTF8, MAIL_8BIT, MAIL_FLAWS };
+struct outcome verdict_flaw(enum mail_flaw flaw);
 /*
  * A libcurl result of a connection or request.  sent: bytes of the request may have left; keyed:
  * repeating it is harmless (RELIABILITY.md 2.6), so doubt becomes `again`.
