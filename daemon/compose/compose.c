@@ -141,10 +141,3 @@ compose_html(
 {
 	run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->html, ret);
 }
-
-void
-compose_invite(
-    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
-{
-	invite_write(c, k, l, ret);
-}

@@ -38,6 +38,11 @@ struct compose *compose_new(const struct rulebase *rb, const struct house_style 
     struct findings *f);
 void compose_free(struct compose **c);
 
+/* When an invitation's event is. */
+struct event_when {
+	struct instant starts, ends;
+};
+
 /* Everything that differs from one delivery to the next. */
 struct letter {
 	const struct campaign *campaign;
@@ -57,8 +62,11 @@ struct letter {
 	struct instant expires;    /* of the answer links */
 	int done_percent;          /* campaign.done_percent; -1 hidden */
 	int64_t team_done;         /* team.done; -1 hidden */
-	int sequence;              /* of the invite */
-	bool cancel;               /* METHOD:CANCEL instead of REQUEST */
+	/* ---- of an invitation ---- */
+	int sequence;              /* SEQUENCE: 0 the first, more with each update and withdrawal */
+	bool cancel;               /* METHOD:CANCEL: only to, zone, event and language are needed */
+	struct instant decided;    /* the event's day counts from here; 0: from sent */
+	const struct event_when *event; /* when it is; NULL: as the message says */
 };
 
 /* Does the message use a live figure, so that it is not eligible while that is hidden? */
@@ -74,7 +82,19 @@ void compose_html(const struct compose *c, const struct token_key *k, const stru
 void compose_email(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret); /* RFC 5322 with CRLF; calendar channel: the iMIP mail */
 void compose_invite(const struct compose *c, const struct token_key *k, const struct letter *l,
-    struct text *ret); /* .ics */
+    struct text *ret); /* .ics with METHOD:REQUEST, or CANCEL */
+/* The same as a calendar server keeps it: no METHOD (RFC 4791 4.1), and it writes no mails for us. */
+void compose_stored(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret);
+/* The invitation's UID: the same for its updates and its withdrawal. */
+void compose_uid(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret);
+struct event_when compose_event(const struct letter *l);
+/* A person's own feed: open, one event a letter, close.  Times in UTC. */
+void compose_feed_open(const struct compose *c, struct text *ret);
+void compose_feed_event(const struct compose *c, const struct token_key *k,
+    const struct letter *l, struct text *ret);
+void compose_feed_close(struct text *ret);
 void compose_chat(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret); /* Slack-compatible JSON: text + blocks */
 /* The sentence `key` of config/words in a language, else in the first; the key itself when absent. */

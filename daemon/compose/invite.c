@@ -1,6 +1,10 @@
 /*
- * An iMIP object (RFC 5545, 6047), written by us: libical lets a CRLF through in ATTENDEE and its
- * VTIMEZONE carries a vendor prefix and the nineteenth century.
+ * Calendar objects (RFC 5545) in their four forms: an iMIP request and its cancellation (RFC 6047),
+ * an object at rest on a calendar server (RFC 4791), a published feed (RFC 5546).
+ *
+ * Written by us: libical lets a CRLF through in ATTENDEE and its VTIMEZONE carries a vendor prefix
+ * and the nineteenth century.  A cancellation needs no text of the rule base, so that it can still
+ * be made when the campaign it belongs to is gone.
  */
 #include <string.h>
 
@@ -70,12 +74,18 @@ person_line(struct text *ret, const char *head, const char *name, const char *ad
 	line_put(ret, &line);
 }
 
+static bool
+is_utc(const struct zone *z)
+{
+	return strcmp(zone_name(z), "UTC") == 0 || strcmp(zone_name(z), "Etc/UTC") == 0;
+}
+
 static void
 time_line(struct text *ret, const char *name, const struct zone *z, struct civil c)
 {
 	char s[CIVIL_TEXT];
 	const char *zone = zone_name(z);
-	bool utc = strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0;
+	bool utc = is_utc(z);
 
 	civil_format(c, s);
 	text_addf(ret, "%s%s%s:%.4s%.2s%.2sT%.2s%.2s%.2s%s\r\n", name, utc ? "" : ";TZID=",
@@ -92,64 +102,190 @@ stamp_line(struct text *ret, const char *name, struct instant t)
 	    s + 17);
 }
 
+/* "+2 days 12:30" counts from the decision, also when the invitation is sent anew later. */
 static struct civil
 event_start(const struct letter *l)
 {
-	struct civil c = zone_civil(l->zone, l->sent);
+	struct civil c = zone_civil(l->zone, l->decided.us != 0 ? l->decided : l->sent);
 	const struct event_time *e = &l->message->event;
 
 	return e->set ? (struct civil){ day_add(c.day, (int32_t)e->days), e->second }
 		      : (struct civil){ day_add(c.day, 1), 9 * 3600 };
 }
 
-static void
-event_write(const struct compose *c, const struct token_key *k, const struct letter *l,
-    struct text *ret)
+struct event_when
+compose_event(const struct letter *l)
 {
-	SCOPED(text_deinit) struct text subject = { 0 };
-	SCOPED(text_deinit) struct text plain = { 0 };
-	const struct event_time *e = &l->message->event;
-	struct civil start = event_start(l);
-	struct instant end = instant_add(zone_instant(l->zone, start),
-	    e->length.us > 0 ? e->length : SPAN_MINUTES(30));
-	char uid[TOKEN_ID_TEXT];
+	struct instant starts;
 
-	compose_subject(c, k, l, &subject);
-	compose_plain(c, k, l, &plain);
-	text_addf(ret, "BEGIN:VEVENT\r\nUID:%s@%s\r\nSEQUENCE:%d\r\n",
-	    token_id(k, "uid", l->enrolment, l->occurrence, "calendar", uid), c->domain,
-	    l->sequence + l->cancel);
-	stamp_line(ret, "DTSTAMP", l->sent);
-	time_line(ret, "DTSTART", l->zone, start);
-	time_line(ret, "DTEND", l->zone, zone_civil(l->zone, end));
-	text_line(ret, "SUMMARY", text_string(&subject), subject.len);
-	text_line(ret, "DESCRIPTION", text_string(&plain), plain.len);
-	if (e->where != NULL)
-		text_line(ret, "LOCATION", e->where, strlen(e->where));
-	person_line(ret, "ORGANIZER", c->style.organisation, c->style.from);
-	person_line(ret, "ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE",
-	    l->to->name, l->to->email);
-	text_addf(ret, "STATUS:%s\r\nTRANSP:OPAQUE\r\n", l->cancel ? "CANCELLED" : "CONFIRMED");
-	if (e->alarm.us > 0 && !l->cancel) {
-		text_addf(ret, "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT%dM\r\n",
-		    (int)(e->alarm.us / 60000000));
-		text_line(ret, "DESCRIPTION", text_string(&subject), subject.len);
-		text_puts(ret, "END:VALARM\r\n");
-	}
-	text_puts(ret, "END:VEVENT\r\n");
+	if (l->event != NULL)
+		return *l->event;
+	starts = zone_instant(l->zone, event_start(l));
+	return (struct event_when){ starts,
+		instant_add(starts,
+		    l->message->event.length.us > 0 ? l->message->event.length : SPAN_MINUTES(30)) };
 }
 
 void
-invite_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+compose_uid(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret)
 {
-	const char *zone = zone_name(l->zone);
+	char id[TOKEN_ID_TEXT];
 
-	text_addf(ret, "BEGIN:VCALENDAR\r\nPRODID:-//nudged//nudged//EN\r\nVERSION:2.0\r\n"
-		       "CALSCALE:GREGORIAN\r\nMETHOD:%s\r\n",
-	    l->cancel ? "CANCEL" : "REQUEST");
-	if (strcmp(zone, "UTC") != 0 && strcmp(zone, "Etc/UTC") != 0)
-		zone_vtimezone(l->zone, l->sent, 1, ret);
-	event_write(c, k, l, ret);
+	text_addf(ret, "%s@%s", token_id(k, "uid", l->enrolment, l->occurrence, "calendar", id),
+	    c->domain);
+}
+
+void
+invite_title(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret)
+{
+	const char *title =
+	    l->campaign != NULL ? wording_in(&l->campaign->title, l->language) : NULL;
+
+	if (l->message != NULL)
+		compose_subject(c, k, l, ret);
+	else
+		text_puts(ret, title != NULL ? title : c->style.organisation);
+}
+
+static void
+times_write(const struct letter *l, enum invite_form form, struct text *ret)
+{
+	struct event_when w = compose_event(l);
+
+	stamp_line(ret, "DTSTAMP", l->sent);
+	if (form == INVITE_PUBLISH) { /* many events, maybe of several zones: UTC needs no VTIMEZONE */
+		stamp_line(ret, "DTSTART", w.starts);
+		stamp_line(ret, "DTEND", w.ends);
+		return;
+	}
+	time_line(ret, "DTSTART", l->zone, zone_civil(l->zone, w.starts));
+	time_line(ret, "DTEND", l->zone, zone_civil(l->zone, w.ends));
+}
+
+static void
+text_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    enum invite_form form, struct text *ret)
+{
+	SCOPED(text_deinit) struct text title = { 0 };
+	SCOPED(text_deinit) struct text plain = { 0 };
+
+	invite_title(c, k, l, &title);
+	text_line(ret, "SUMMARY", text_string(&title), title.len);
+	if (form == INVITE_CANCEL || l->message == NULL)
+		return;
+	compose_plain(c, k, l, &plain);
+	text_line(ret, "DESCRIPTION", text_string(&plain), plain.len);
+	if (l->message->event.where != NULL)
+		text_line(ret, "LOCATION", l->message->event.where, strlen(l->message->event.where));
+}
+
+/*
+ * Whose event it is.  What lies on a server must not make that server write mails of its own
+ * (RFC 6638 7.1); a published event has no attendees (RFC 5546 3.2.1).
+ */
+static void
+people_write(
+    const struct compose *c, const struct letter *l, enum invite_form form, struct text *ret)
+{
+	bool stored = form == INVITE_STORED;
+
+	person_line(ret, stored ? "ORGANIZER;SCHEDULE-AGENT=CLIENT" : "ORGANIZER",
+	    c->style.organisation, c->style.from);
+	if (form == INVITE_CANCEL)
+		person_line(ret, "ATTENDEE", l->to->name, l->to->email);
+	else if (form != INVITE_PUBLISH)
+		person_line(ret,
+		    stored ? "ATTENDEE;SCHEDULE-AGENT=CLIENT;ROLE=REQ-PARTICIPANT;"
+			     "PARTSTAT=NEEDS-ACTION;RSVP=TRUE"
+			   : "ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE",
+		    l->to->name, l->to->email);
+}
+
+static void
+alarm_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    struct text *ret)
+{
+	SCOPED(text_deinit) struct text title = { 0 };
+
+	if (l->message == NULL || l->message->event.alarm.us <= 0)
+		return;
+	text_addf(ret, "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT%dM\r\n",
+	    (int)(l->message->event.alarm.us / 60000000));
+	invite_title(c, k, l, &title);
+	text_line(ret, "DESCRIPTION", text_string(&title), title.len);
+	text_puts(ret, "END:VALARM\r\n");
+}
+
+static void
+event_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    enum invite_form form, struct text *ret)
+{
+	text_puts(ret, "BEGIN:VEVENT\r\nUID:");
+	compose_uid(c, k, l, ret);
+	text_addf(ret, "\r\nSEQUENCE:%d\r\n", l->sequence);
+	times_write(l, form, ret);
+	text_write(c, k, l, form, ret);
+	people_write(c, l, form, ret);
+	text_addf(ret, "STATUS:%s\r\nTRANSP:OPAQUE\r\n",
+	    form == INVITE_CANCEL ? "CANCELLED" : "CONFIRMED");
+	if (form != INVITE_CANCEL)
+		alarm_write(c, k, l, ret);
+	text_puts(ret, "END:VEVENT\r\n");
+}
+
+static const char calendar_top[] = "BEGIN:VCALENDAR\r\nPRODID:-//nudged//nudged//EN\r\n"
+				   "VERSION:2.0\r\nCALSCALE:GREGORIAN\r\n";
+
+void
+invite_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    enum invite_form form, struct text *ret)
+{
+	text_puts(ret, calendar_top);
+	if (form == INVITE_REQUEST)
+		text_puts(ret, "METHOD:REQUEST\r\n");
+	else if (form == INVITE_CANCEL)
+		text_puts(ret, "METHOD:CANCEL\r\n");
+	if (!is_utc(l->zone))
+		zone_vtimezone(l->zone, compose_event(l).starts, 1, ret);
+	event_write(c, k, l, form, ret);
+	text_puts(ret, "END:VCALENDAR\r\n");
+}
+
+void
+compose_invite(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	invite_write(c, k, l, l->cancel ? INVITE_CANCEL : INVITE_REQUEST, ret);
+}
+
+void
+compose_stored(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	invite_write(c, k, l, INVITE_STORED, ret);
+}
+
+void
+compose_feed_open(const struct compose *c, struct text *ret)
+{
+	const char *name = c->style.organisation;
+
+	text_puts(ret, calendar_top);
+	text_puts(ret, "METHOD:PUBLISH\r\n");
+	text_line(ret, "X-WR-CALNAME", name, strlen(name));
+}
+
+void
+compose_feed_event(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	event_write(c, k, l, INVITE_PUBLISH, ret);
+}
+
+void
+compose_feed_close(struct text *ret)
+{
 	text_puts(ret, "END:VCALENDAR\r\n");
 }

@@ -124,30 +124,103 @@ date_put(struct text *t, const struct letter *l)
 }
 
 static void
-headers_put(const struct running *r, struct text *t)
+from_put(const struct running *r, struct text *t)
 {
 	const struct letter *l = r->letter;
 	const struct compose *c = r->compose;
+	bool named = l->messenger != NULL && l->messenger_name != NULL;
 	SCOPED(text_deinit) struct text s = { 0 };
-	char id[TOKEN_ID_TEXT];
 
-	text_puts(&s, l->messenger_name);
-	if (l->messenger->from == MESSENGER_FIXED && c->style.organisation[0] != '\0')
+	text_puts(&s, named ? l->messenger_name : c->style.organisation);
+	if (named && l->messenger->from == MESSENGER_FIXED && c->style.organisation[0] != '\0')
 		text_addf(&s, " (%s)", c->style.organisation);
 	mailbox_put(t, "From", text_string(&s), c->style.from);
 	mailbox_put(t, "To", l->to->name, l->to->email);
-	if (l->messenger_address != NULL && l->messenger_address[0] != '\0')
+	if (named && l->messenger_address != NULL && l->messenger_address[0] != '\0')
 		mailbox_put(t, "Reply-To", l->messenger_name, l->messenger_address);
-	text_clear(&s);
-	compose_subject(c, r->key, l, &s);
+}
+
+/* "Withdrawn: ..." and "Changed: ..." say at once why another mail about it comes. */
+static void
+subject_put(const struct running *r, struct text *t)
+{
+	const struct letter *l = r->letter;
+	SCOPED(text_deinit) struct text s = { 0 };
+
+	if (l->cancel || l->sequence > 0)
+		text_addf(&s, "%s: ",
+		    compose_words(r->compose, l->language, l->cancel ? "invite-withdrawn"
+								      : "invite-changed"));
+	invite_title(r->compose, r->key, l, &s);
 	header_put(t, "Subject", text_string(&s));
-	date_put(t, l);
+}
+
+/* One name for each mail; what follows an invitation points back to it. */
+static void
+ids_put(const struct running *r, struct text *t)
+{
+	const struct letter *l = r->letter;
+	const char *channel = channel_names[l->channel];
+	char id[TOKEN_ID_TEXT], purpose[24] = "mail";
+
+	if (l->sequence > 0)
+		snprintf(purpose, sizeof purpose, "mail.%d", l->sequence);
 	text_addf(t, "Message-ID: <%s@%s>\r\n",
-	    token_id(r->key, "mail", l->enrolment, l->occurrence, channel_names[l->channel], id),
-	    c->domain);
-	text_puts(t, "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nList-Unsubscribe:\r\n <");
+	    token_id(r->key, purpose, l->enrolment, l->occurrence, channel, id), r->compose->domain);
+	if (l->sequence > 0) {
+		token_id(r->key, "mail", l->enrolment, l->occurrence, channel, id);
+		text_addf(t, "In-Reply-To: <%s@%s>\r\nReferences: <%s@%s>\r\n", id,
+		    r->compose->domain, id, r->compose->domain);
+	}
+}
+
+static void
+headers_put(const struct running *r, struct text *t)
+{
+	from_put(r, t);
+	subject_put(r, t);
+	date_put(t, r->letter);
+	ids_put(r, t);
+	text_puts(t, "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n");
+	if (r->letter->cancel) /* the last word about it: there is nothing left to unsubscribe from */
+		return;
+	text_puts(t, "List-Unsubscribe:\r\n <");
 	add_link(r, "/u/", 0, t);
 	text_puts(t, ">\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+}
+
+/* What a person reads who sees the mail of a withdrawal, and not only the calendar. */
+static void
+withdrawal_put(const struct running *r, struct text *t)
+{
+	const struct letter *l = r->letter;
+	const char *body = compose_words(r->compose, l->language, "invite-withdrawn-body");
+	struct civil when = zone_civil(l->zone, compose_event(l).starts);
+	SCOPED(text_deinit) struct text title = { 0 };
+	SCOPED(text_deinit) struct text part = { 0 };
+	char at[CIVIL_TEXT];
+
+	civil_format(when, at);
+	invite_title(r->compose, r->key, l, &title);
+	text_addf(&part, "%s\r\n%.10s %.5s\r\n\r\n%s\r\n\r\n%s\r\n", text_string(&title), at, at + 11,
+	    body, r->compose->style.organisation);
+	text_puts(t, "Content-Type: multipart/alternative; boundary=\"=_a\"\r\n\r\n--=_a\r\n"
+		     "Content-Type: text/plain; charset=utf-8\r\n"
+		     "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+	add_quoted(t, text_string(&part), part.len);
+	text_clear(&part);
+	text_puts(&part, "<!DOCTYPE html>\r\n<html><head><meta charset=\"utf-8\"></head>"
+			 "<body style=\"font-family:Arial,Helvetica,sans-serif\">\r\n<p><b>");
+	add_html(&part, text_string(&title), title.len);
+	text_addf(&part, "</b><br>%.10s %.5s</p>\r\n<p>", at, at + 11);
+	add_html(&part, body, strlen(body));
+	text_puts(&part, "</p>\r\n<p>");
+	add_html(&part, r->compose->style.organisation, strlen(r->compose->style.organisation));
+	text_puts(&part, "</p></body></html>\r\n");
+	text_puts(t, "\r\n--=_a\r\nContent-Type: text/html; charset=utf-8\r\n"
+		     "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+	add_quoted(t, text_string(&part), part.len);
+	text_puts(t, "\r\n");
 }
 
 static void
@@ -174,32 +247,43 @@ alternative_put(const struct running *r, const struct compiled *text, struct tex
 	text_puts(t, "\r\n");
 }
 
-void
-compose_email(
-    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+/* multipart/mixed: the texts with the object beside them, and the object again as a file. */
+static void
+invitation_put(const struct running *r, struct text *ret)
 {
-	const struct compiled *text = compiled_of(c, l->campaign, l->message->index, l->language);
-	struct token_sheet links;
-	struct running r = running_start(c, k, l, &links);
+	const struct letter *l = r->letter;
 	SCOPED(text_deinit) struct text ics = { 0 };
-	const char *method = l->cancel ? "CANCEL" : "REQUEST";
 
-	headers_put(&r, ret);
-	if (l->channel != CHANNEL_CALENDAR) {
-		alternative_put(&r, text, ret);
-		text_puts(ret, "--=_a--\r\n");
-		return;
-	}
-	invite_write(c, k, l, &ics);
+	invite_write(r->compose, r->key, l, l->cancel ? INVITE_CANCEL : INVITE_REQUEST, &ics);
 	text_puts(ret, "Content-Type: multipart/mixed; boundary=\"=_m\"\r\n\r\n--=_m\r\n");
-	alternative_put(&r, text, ret);
+	if (l->cancel)
+		withdrawal_put(r, ret);
+	else
+		alternative_put(
+		    r, compiled_of(r->compose, l->campaign, l->message->index, l->language), ret);
 	text_addf(ret, "--=_a\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n"
 		       "Content-Transfer-Encoding: base64\r\n\r\n",
-	    method);
+	    l->cancel ? "CANCEL" : "REQUEST");
 	add_base64(ret, text_string(&ics), ics.len);
 	text_puts(ret, "--=_a--\r\n\r\n--=_m\r\nContent-Type: application/ics; name=\"invite.ics\"\r\n"
 		       "Content-Disposition: attachment; filename=\"invite.ics\"\r\n"
 		       "Content-Transfer-Encoding: base64\r\n\r\n");
 	add_base64(ret, text_string(&ics), ics.len);
 	text_puts(ret, "--=_m--\r\n");
+}
+
+void
+compose_email(
+    const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
+{
+	struct token_sheet links;
+	struct running r = running_start(c, k, l, &links);
+
+	headers_put(&r, ret);
+	if (l->channel == CHANNEL_CALENDAR) {
+		invitation_put(&r, ret);
+		return;
+	}
+	alternative_put(&r, compiled_of(c, l->campaign, l->message->index, l->language), ret);
+	text_puts(ret, "--=_a--\r\n");
 }

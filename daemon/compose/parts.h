@@ -63,6 +63,10 @@ void words_load(struct compose *c, struct findings *f);
 void program_words(struct program *p, struct compose *c, int language, const char *key,
     enum escape escape);
 /* invite.c: the calendar object alone, CRLF. */
+enum invite_form { INVITE_REQUEST, INVITE_CANCEL, INVITE_STORED, INVITE_PUBLISH };
 void invite_write(const struct compose *c, const struct token_key *k, const struct letter *l,
+    enum invite_form form, struct text *ret);
+/* What the event is called, also when its text left the rule base. */
+void invite_title(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret);
 #endif
