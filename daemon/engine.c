@@ -47,6 +47,7 @@ engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *
 	e->compose = compose;
 	e->batch = BATCH;
 	e->faces_as_of = INT64_MIN;
+	e->ramp.from = INSTANT_NEVER;
 	e->mem = arena_new("batch", TICK_MEMORY);
 	e->tick_mem = arena_new("tick", TICK_MEMORY);
 	e->face_mem = arena_new("faces", TICK_MEMORY);
@@ -152,6 +153,7 @@ static int
 decide_batch(struct engine *e, struct instant now, size_t *ret_n)
 {
 	SCOPED(db_leave) struct db *tx = e->o.db;
+	struct ramp before = e->ramp;
 	struct due *rows;
 	int rc = db_begin(e->o.db);
 
@@ -160,7 +162,13 @@ decide_batch(struct engine *e, struct instant now, size_t *ret_n)
 		rc = due_take(e, now, e->batch, &rows, ret_n);
 	for (size_t i = 0; rc == 0 && i < *ret_n; i++)
 		rc = occasion_handle(e, &rows[i], now);
-	return rc == 0 ? db_commit(e->o.db) : rc;
+	if (rc == 0)
+		rc = ramp_save(e);
+	if (rc == 0)
+		rc = db_commit(e->o.db);
+	if (rc < 0)
+		e->ramp = before;
+	return rc;
 }
 
 static int
@@ -195,8 +203,16 @@ int
 engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 {
 	struct instant decision = INSTANT_NEVER, delivery = INSTANT_NEVER;
-	int rc = tick_start(e);
+	int rc;
 
+	/* Even planning would be wrong: from 2099 on nobody has a moment any more. */
+	if (!guard_may_send(e)) {
+		*ret_next = instant_add(now, SPAN_MINUTES(1));
+		return 0;
+	}
+	rc = tick_start(e);
+	if (rc == 0)
+		rc = ramp_look(e, now);
 	if (rc == 0)
 		rc = enrol_all(e, now);
 	if (rc == 0)
@@ -208,6 +224,6 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 	if (rc == 0 && e->o.spool != NULL)
 		rc = outbox_next(e->o.db, &delivery);
 	if (rc == 0)
-		*ret_next = instant_before(decision, delivery) ? decision : delivery;
+		e->asked = *ret_next = instant_before(decision, delivery) ? decision : delivery;
 	return rc;
 }

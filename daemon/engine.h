@@ -15,6 +15,7 @@
 #include "base/when.h"
 #include "compose/token.h"
 
+struct clock_reading;
 struct compose;
 struct db;
 struct engine;
@@ -56,9 +57,17 @@ int engine_swap(struct engine *e, struct rulebase *rb, struct compose *compose, 
 const struct rulebase *engine_rules(const struct engine *e);
 
 /*
+ * What the machine knows about the time, before a tick: a clock that cannot be right stops
+ * everything until it is confirmed (engine/guard.h).  A virtual clock never calls this.
+ * Negative: the database failed, and the last judgement stands.
+ */
+int engine_watch(struct engine *e, const struct clock_reading *r);
+
+/*
  * Enrol who joined, decide what is due, deliver what waits.  *ret_next: the next instant at which
  * anything will be due (INSTANT_NEVER: nothing).  Returns 0, or negative when the database failed:
- * nothing of the failed batch happened, try again later.
+ * nothing of the failed batch happened, try again later.  While the clock is suspect nothing at
+ * all happens but another look in a minute.
  */
 int engine_tick(struct engine *e, struct instant now, struct instant *ret_next);
 

@@ -33,6 +33,7 @@ static const struct {
 	{ "why", cmd_why, "why a person got what they got, or did not" },
 	{ "status", cmd_status, "how things are; --deep checks every invariant" },
 	{ "queue", cmd_queue, "deliveries by state" },
+	{ "clock-ok", cmd_clock_ok, "say that the clock of this machine is right" },
 	{ "render", cmd_render, "fill a Mustache template" },
 	{ "reload", cmd_reload, "tell the daemon to read the rule base again" },
 	{ "demo", cmd_demo, "the demo organisation, from roster to messages" },

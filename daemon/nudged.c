@@ -104,9 +104,13 @@ static int
 on_tick(void *arg, struct instant now, struct instant *ret_next)
 {
 	struct daemon *d = arg;
+	struct clock_reading r;
+	int rc;
 
 	d->ticks++;
-	return engine_tick(d->engine, now, ret_next);
+	clock_look(now, &r);
+	rc = engine_watch(d->engine, &r);
+	return rc < 0 ? rc : engine_tick(d->engine, now, ret_next);
 }
 
 /* A broken rule base changes nothing, and everybody hears it. */
@@ -137,7 +141,12 @@ on_reload(void *arg)
 static void
 on_step(void *arg)
 {
-	(void)arg; /* occurrences are keyed by their local date: no step decides one twice */
+	struct daemon *d = arg;
+	struct clock_reading r;
+
+	/* Judged before the tick that follows; a database that fails now is asked again there. */
+	clock_look(clock_now(), &r);
+	(void)engine_watch(d->engine, &r);
 }
 
 static void

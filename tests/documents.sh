@@ -6,7 +6,7 @@ bad=0
 for page in man/*.[0-9]; do
 	mandoc -Tlint -W warning "$page" || bad=1
 done
-for word in $(sed -n 's/^\t{ "\([a-z]*\)", cmd_.*/\1/p' daemon/nudge.c); do
+for word in $(sed -n 's/^\t{ "\([a-z-]*\)", cmd_.*/\1/p' daemon/nudge.c); do
 	grep -q "Ic $word" man/nudge.1 || { echo "nudge.1 lacks $word"; bad=1; }
 done
 for word in $(grep -A1 'static const char \*const keys' daemon/settings.c | grep -oE '"[a-z_]+"' | tr -d '"'); do

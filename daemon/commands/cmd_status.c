@@ -1,10 +1,12 @@
 /* status, queue: how things are. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "command.h"
 #include "commands/commands_db.h"
 #include "deliver/outbox.h"
+#include "engine/guard.h"
 #include "rules/vocabulary.h"
 #include "store/db.h"
 
@@ -21,6 +23,32 @@ deep(struct command *c)
 		return EXIT_CANNOT;
 	printf("database sound, %lld invariants broken\n", (long long)defects);
 	return defects > 0 ? EXIT_FINDINGS : EXIT_DONE;
+}
+
+/* What the daemon found at its last look, and what this moment's look says. */
+static int
+clock_tell(struct command *c)
+{
+	struct guard_memory m;
+	struct clock_reading r;
+	enum guard_verdict v;
+	char since[INSTANT_TEXT];
+
+	if (guard_load(c->db, &m) < 0)
+		return EXIT_CANNOT;
+	clock_look(c->now, &r);
+	v = guard_judge(&m, &r);
+	if (v == GUARD_RIGHT) {
+		printf("clock       right%s\n", r.synchronised ? ", says a time server" : "");
+		return EXIT_DONE;
+	}
+	printf("clock       SUSPECT: it %s%s%s\n", guard_words[v],
+	    m.suspect != GUARD_RIGHT ? "; noticed at " : "",
+	    m.suspect != GUARD_RIGHT ? instant_format(m.since, 0, since) : "");
+	printf("            Nobody gets a message and nothing expires or is deleted until %s.\n",
+	    v == GUARD_BEFORE_BUILD ? "it is set"
+				    : "a time server confirms it\n            or somebody says: nudge clock-ok");
+	return EXIT_DONE;
 }
 
 int
@@ -45,6 +73,8 @@ cmd_status(struct command *c, int argc, char **argv)
 	if (figures_count(c->db, &f) < 0 || outbox_count(c->db, counts) < 0)
 		return EXIT_CANNOT;
 	printf("state       %s\n", c->settings.state);
+	if ((rc = clock_tell(c)) != 0)
+		return rc;
 	printf("people      %lld\n", (long long)f.people);
 	printf("runs        %lld, %lld approved\n", (long long)f.runs, (long long)f.approved);
 	printf("enrolments  %lld, %lld with a plan\n", (long long)f.enrolled, (long long)f.due);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/dice.h"
 #include "base/parse.h"
 #include "base/scope.h"
@@ -11,6 +12,7 @@
 #include "compose/compose.h"
 #include "deliver/outbox.h"
 #include "engine.h"
+#include "engine/guard.h"
 #include "people/people.h"
 #include "plan/decide.h"
 #include "plan/zone.h"
@@ -33,6 +35,20 @@ engine_borrow(struct command *c, struct engine **ret)
 	rc = engine_new(&o, c->rb, c->compose, ret);
 	c->rb = NULL;
 	c->compose = NULL;
+	return rc < 0 ? EXIT_CANNOT : 0;
+}
+
+/* While the clock is suspect, what people tell is recorded at the last time that was right. */
+static int
+told_when(struct command *c, struct instant *ret)
+{
+	struct guard_memory m;
+	struct clock_reading r;
+	int rc = guard_load(c->db, &m);
+
+	clock_look(c->now, &r);
+	if (rc == 0)
+		*ret = guard_time(&m, &r);
 	return rc < 0 ? EXIT_CANNOT : 0;
 }
 
@@ -73,7 +89,7 @@ cmd_event(struct command *c, int argc, char **argv)
 		return rc;
 	if (at != NULL && !command_time(c, "--at", at, &t))
 		return EXIT_USAGE;
-	if ((rc = engine_borrow(c, &e)) != 0)
+	if ((rc = engine_borrow(c, &e)) != 0 || (at == NULL && (rc = told_when(c, &t)) != 0))
 		return rc;
 	return told(c, e, engine_event(e, argv[0], argv[1], t));
 }
@@ -84,6 +100,7 @@ cmd_answer(struct command *c, int argc, char **argv)
 	SCOPED(engine_done) struct engine *e = NULL;
 	bool help = false;
 	const struct option_slot slots[] = { { "--help", NULL, &help }, { NULL, NULL, NULL } };
+	struct instant t;
 	int rc;
 
 	if (!command_options(&argc, argv, slots))
@@ -92,9 +109,9 @@ cmd_answer(struct command *c, int argc, char **argv)
 		return command_usage("usage: nudge answer PERSON RUN ANSWER\n\n"
 				     "done, later, not-for-me, stop, plan, talk, or one of the campaign's own.\n",
 		    help);
-	if ((rc = engine_borrow(c, &e)) != 0)
+	if ((rc = engine_borrow(c, &e)) != 0 || (rc = told_when(c, &t)) != 0)
 		return rc;
-	return told(c, e, engine_answer(e, argv[0], argv[1], argv[2], c->now));
+	return told(c, e, engine_answer(e, argv[0], argv[1], argv[2], t));
 }
 
 /* ---- why ---- */

@@ -44,6 +44,13 @@ due_next(struct db *db, struct instant *ret)
 	return db_int(db, &ret->us, INT64_MAX, "SELECT min(at) FROM due", "");
 }
 
+int
+due_busiest_hour(struct db *db, int64_t *ret)
+{
+	return db_int(db, ret, 0,
+	    "SELECT max(n) FROM (SELECT count(*) AS n FROM due GROUP BY at / 3600000000) AS hours", "");
+}
+
 /* More important campaigns first, so that they get the budget; then whose moment came first. */
 static int
 due_compare(const void *a, const void *b)

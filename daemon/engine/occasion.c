@@ -403,5 +403,10 @@ occasion_handle(struct engine *e, const struct due *d, struct instant now)
 	decide(&s.o, &s.d);
 	for (int i = 0; i < turn.n && s.d.verdict == VERDICT_SEND; i++)
 		reasons_add(&s.d.reasons, turn.v[i]);
+	if (s.d.verdict == VERDICT_SEND && !s.follow && !ramp_take(e, now, &s.d.until)) {
+		s.d.verdict = VERDICT_WAIT;
+		s.d.reasons = (struct reasons){ 0 };
+		reasons_add(&s.d.reasons, REASON_RAMP);
+	}
 	return record(e, &s, d, now);
 }

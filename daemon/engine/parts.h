@@ -4,8 +4,10 @@
  *   enrol.c     who is in which run; where the next moment lies
  *   occasion.c  gathers what decide() needs, calls it, records what it said
  *   answers.c   what people answered and what happened to them
+ *   guard.c     can the clock be right
+ *   ramp.c      going on slowly after downtime
  *   send.c      from an outbox row to the bytes of a channel
- *   engine_db.c all SQL of these
+ *   engine_db.c all SQL of these; guard_db.c of the guard
  *
  * Lives within the engine: runs and team facts until the next tick; everything of one batch in
  * `mem`, which is reset after it.
@@ -16,6 +18,7 @@
 #include "compose/compose.h"
 #include "deliver/outbox.h"
 #include "engine.h"
+#include "engine/guard.h"
 #include "people/person.h"
 #include "plan/decide.h"
 #include "plan/rest.h"
@@ -41,6 +44,14 @@ struct team_face {
 	const char *id, *manager_id, *manager_name, *manager_email;
 	int64_t size, done; /* of nobody in particular: counts for live figures */
 };
+/* After downtime: how many may go, how many went. */
+struct ramp {
+	struct instant from; /* INSTANT_NEVER: there is none */
+	int64_t rate;        /* of the plan's busiest hour */
+	int64_t used;        /* decisions to send since */
+	int64_t promised;    /* of them and of those that wait for their minute */
+	bool changed;        /* must be saved with the batch */
+};
 struct engine {
 	struct engine_options o;
 	struct rulebase *rb;
@@ -57,6 +68,9 @@ struct engine {
 	struct series_slot series[SERIES_KEPT];
 	char lease[40];
 	char why[256];
+	bool suspect;           /* the clock: engine_watch() */
+	struct instant asked;   /* when the last tick wanted to be called again; 0: never ran */
+	struct ramp ramp;
 	size_t batch;           /* rows a transaction; 1 while a failing unit is being singled out */
 };
 
@@ -104,6 +118,16 @@ bool run_has_person(const struct run *run, const struct person *p);
 int occasion_handle(struct engine *e, const struct due *d, struct instant now);
 unsigned person_channels(const struct person *p);
 
+/* ---- ramp.c ---- */
+/* At the beginning of a tick: has nobody been here for a while? */
+int ramp_look(struct engine *e, struct instant now);
+/* One more to send?  false: not before *ret_later. */
+bool ramp_take(struct engine *e, struct instant now, struct instant *ret_later);
+/* Inside the batch's transaction. */
+int ramp_save(struct engine *e);
+/* How many of a rate may have gone when `since` went by; never falls, INT64_MAX after an hour. */
+int64_t ramp_allowed(int64_t rate, struct span since);
+
 /* ---- send.c ---- */
 struct face {
 	const char *name, *address; /* address NULL: none */
@@ -123,6 +147,7 @@ int due_put(struct db *db, struct instant at, int64_t enrolment, int64_t k, stru
 int due_drop(struct db *db, int64_t enrolment);
 int due_drop_moments(struct db *db, int64_t enrolment);
 int due_next(struct db *db, struct instant *ret);
+int due_busiest_hour(struct db *db, int64_t *ret);
 int enrolment_load(struct db *db, int64_t row, struct enrolment *ret); /* 1: no such */
 int enrolment_of(struct db *db, int64_t run, int64_t person, struct enrolment *ret);
 int enrolment_save(struct db *db, const struct enrolment *n);

@@ -61,6 +61,7 @@ const char *const reason_codes[REASONS] = {
 	[REASON_ANSWERED_LATER] = "answered-later",
 	[REASON_PRIORITY] = "priority",
 	[REASON_MOVED_SLOT] = "moved-slot",
+	[REASON_RAMP] = "after-downtime",
 };
 
 void

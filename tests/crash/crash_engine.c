@@ -1,14 +1,23 @@
 /*
  * The engine on a real state folder and a virtual clock, with a death at a chosen commit.
  *
- *   crash_engine STATE RULES CRASH_AT FROM TO [FROM TO ...]
+ *   crash_engine STATE RULES CRASH_AT STEP ...
  *
- * Runs through each stretch of time in turn, jumping between them (downtime, or a clock set back),
- * and prints every decision as a JSON line.  CRASH_AT n: the process dies right after its n-th
+ *   FROM TO              run this stretch of time
+ *   clock=UP,BOOT,SYNC   from now on the guard watches: the machine was started as BOOT, is up for UP
+ *                        seconds when the next stretch begins, and SYNC tells whether a time
+ *                        server confirms its clock; "built" is 2026-01-01
+ *   ok                   nudge clock-ok, at the last moment of the stretch before
+ *   restart              another process on the same state
+ *
+ * Jumps between the stretches (downtime, or a clock set back), prints every decision as a JSON
+ * line, and on stderr after each stretch whether the clock was right.    CRASH_AT n: the process dies right after its n-th
  * commit, without any clean-up, with exit code 9; 0: it does not.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,6 +25,7 @@
 #include "commands/decision_json.h"
 #include "compose/compose.h"
 #include "engine.h"
+#include "engine/guard.h"
 #include "ruleload.h"
 #include "rules/findings.h"
 #include "rules/rulebase.h"
@@ -39,6 +49,33 @@ on_decision(void *arg, const struct decision_line *l)
 	decision_print_json(stdout, l);
 }
 
+static struct clock_reading machine;
+static bool watched;
+
+static int
+look(struct engine *e, struct instant now)
+{
+	if (!watched)
+		return 0;
+	if (machine.wall.us != 0) /* within a stretch time goes by evenly */
+		machine.up.us += now.us - machine.wall.us;
+	machine.wall = now;
+	return engine_watch(e, &machine);
+}
+
+static int
+clock_set(const char *s)
+{
+	int64_t up, boot;
+	int sync;
+
+	if (sscanf(s, "%" SCNd64 ",%" SCNd64 ",%d", &up, &boot, &sync) != 3)
+		return 2;
+	watched = true;
+	machine = (struct clock_reading){ .up = SPAN_OF(up, 1), .boot = boot, .synchronised = sync != 0 };
+	return !instant_parse("2026-01-01T00:00:00Z", &machine.built);
+}
+
 static int
 stretch(struct engine *e, const char *from, const char *to)
 {
@@ -47,49 +84,76 @@ stretch(struct engine *e, const char *from, const char *to)
 	if (!instant_parse(from, &now) || !instant_parse(to, &end))
 		return 2;
 	while (!instant_before(end, now)) {
-		if (engine_tick(e, now, &next) < 0)
+		if (look(e, now) < 0 || engine_tick(e, now, &next) < 0)
 			return 3;
 		if (next.us == INT64_MAX)
 			break;
 		now = instant_before(now, next) ? next : instant_add(now, SPAN_MINUTES(1));
 	}
+	fprintf(stderr, "%s\n", guard_may_send(e) ? "right" : "suspect");
 	return 0;
+}
+
+struct machine {
+	struct engine_options o;
+	struct settings settings;
+	struct engine *engine;
+	const char *rules;
+};
+
+static int
+process_start(struct machine *m)
+{
+	struct findings *f = findings_new(m->rules);
+	struct rulebase *rb;
+	struct compose *compose;
+	int rc = rules_open(&m->settings, m->rules, f, &rb, &compose);
+
+	findings_free(&f);
+	engine_free(&m->engine);
+	return rc < 0 || rb == NULL ? -1 : engine_new(&m->o, rb, compose, &m->engine);
+}
+
+static int
+step(struct machine *m, char **argv, int *i)
+{
+	const char *s = argv[(*i)++];
+
+	if (strncmp(s, "clock=", 6) == 0)
+		return clock_set(s + 6);
+	if (strcmp(s, "ok") == 0)
+		return guard_confirm(m->o.db, &machine);
+	if (strcmp(s, "restart") == 0)
+		return process_start(m);
+	return argv[*i] == NULL ? 2 : stretch(m->engine, s, argv[(*i)++]);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct settings settings;
-	struct engine_options o = { .on_decision = on_decision, .seed = 42 };
-	struct findings *f;
-	struct rulebase *rb;
-	struct compose *compose;
-	struct engine *e;
+	struct machine m = { .o = { .on_decision = on_decision, .seed = 42 } };
 	char spool[4096];
-	int rc = 0;
+	int rc = 0, i = 4;
 
-	if (argc < 6 || !parse_int(argv[3], 0, INT64_MAX, &crash_at))
+	if (argc < 5 || !parse_int(argv[3], 0, INT64_MAX, &crash_at))
 		return 2;
 	log_open("crash_engine", LOG_ERROR);
-	if (settings_load(NULL, argv[1], argv[2], &settings) != 0 ||
-	    db_open(settings.state, &o.db) < 0)
-		return 3;
-	f = findings_new(argv[2]);
-	if (rules_open(&settings, argv[2], f, &rb, &compose) < 0 || rb == NULL)
+	if (settings_load(NULL, argv[1], argv[2], &m.settings) != 0 ||
+	    db_open(m.settings.state, &m.o.db) < 0)
 		return 3;
 	snprintf(spool, sizeof spool, "%s/spool", argv[1]);
-	o.settings = &settings;
-	o.spool = spool;
-	token_key_derive(42, &o.key);
-	db_on_commit(o.db, on_commit, NULL);
-	if (engine_new(&o, rb, compose, &e) < 0)
+	m.rules = argv[2];
+	m.o.settings = &m.settings;
+	m.o.spool = spool;
+	token_key_derive(42, &m.o.key);
+	db_on_commit(m.o.db, on_commit, NULL);
+	if (process_start(&m) < 0)
 		return 3;
-	for (int i = 4; rc == 0 && i + 1 < argc; i += 2)
-		rc = stretch(e, argv[i], argv[i + 1]);
+	while (rc == 0 && i < argc)
+		rc = step(&m, argv, &i);
 	fprintf(stderr, "%lld commits\n", (long long)commits);
-	engine_free(&e);
-	findings_free(&f);
-	db_close(&o.db);
-	settings_deinit(&settings);
-	return rc;
+	engine_free(&m.engine);
+	db_close(&m.o.db);
+	settings_deinit(&m.settings);
+	return rc < 0 ? 3 : rc;
 }

@@ -40,7 +40,7 @@ span = ("2026-03-02T00:00:00Z", "2026-03-20T23:00:00Z")
 golden = fresh("golden")
 told = run(golden, 0, *span)
 assert told.returncode == 0, told.stderr
-commits = int(told.stderr.split()[0])
+commits = int(told.stderr.split()[-2])
 want = contents(golden)
 lib.check(len(want[1]) >= 40, f"{len(want[1])} files in the spool")
 lib.check(lib.nudge("status", "--deep", state=golden).returncode == 0, "the golden run is sound")
