@@ -1,24 +1,33 @@
 /*
  * outbox.h - every delivery, from the decision that made it to what became of it.
  *
- *   pending ──claim──▶ leased ──settle──▶ delivered | uncertain | dead
- *      │  ▲               │
- *      │  └── back ───────┘
- *      └──▶ expired | cancelled
+ *              ┌────────────── again, back ──────────────┐
+ *              ▼                                         │
+ *   created ─▶ pending ──claim──▶ leased(dot) ──settle──▶ delivered
+ *                 │                    │                 uncertain ──(policy resend, once)─▶ pending
+ *                 ├──▶ expired         │                 dead ──requeue by hand─▶ pending
+ *                 └──▶ cancelled ◀─────┘ (stopped before its last bytes left)
  *
- * A row is unique per (enrolment, occurrence, channel): the same delivery cannot be made twice.
- * Conservation: created = pending + leased + delivered + uncertain + expired + cancelled + dead.
- * Every state is entered by the functions below and by nothing else.
+ * A row is unique per (enrolment, occurrence, channel, sequence): the same delivery cannot be made
+ * twice.  Conservation: created = pending + leased + delivered + uncertain + expired + cancelled +
+ * dead.  Every state is entered by one function of outbox_db.c and by nothing else.
+ *
+ * A row is claimed only when its last bytes may leave at once, so `leased` says what
+ * RELIABILITY.md 2 calls leased(dot); while a connection is being made nothing is leased at all,
+ * which is why there is no leased(connecting).
  */
 #ifndef NUDGED_DELIVER_OUTBOX_H
 #define NUDGED_DELIVER_OUTBOX_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/when.h"
+#include "deliver/carrier.h"
 
 struct arena;
 struct db;
+struct flight;
 
 enum delivery_state { DELIVERY_PENDING, DELIVERY_LEASED, DELIVERY_DELIVERED, DELIVERY_UNCERTAIN,
 	DELIVERY_EXPIRED, DELIVERY_CANCELLED, DELIVERY_DEAD, DELIVERY_STATES };
@@ -28,35 +37,60 @@ struct delivery {
 	int64_t row, enrolment, person, run;
 	const char *occurrence;
 	int channel;
+	const char *destination; /* of its channel: a chat's name in the configuration; "" the only one */
+	enum parcel_kind kind;
+	int64_t sequence;        /* of an invitation: 0, then one more for each change */
 	struct instant created, expires;
 	int64_t attempts;
+	const char *receipt;     /* what the server calls the invitation that this one changes */
 	/* of its decision */
 	const char *message, *messenger, *language;
 	int64_t number;
 };
+/* Deliveries that queue up behind each other and behind nobody else. */
+struct lane {
+	int channel;
+	const char *destination;
+};
 
 /* Inside the decision's transaction. */
 int outbox_add(struct db *db, const struct delivery *d);
+/* Expire what is over, of every lane; inside a transaction. */
+int outbox_expire(struct db *db, struct instant now);
 /*
- * Expire what is over, then lease up to max rows that may go now, oldest first; a transaction of
- * its own.  *ret_n rows in *ret, which live in mem.
+ * Lease up to max rows of a lane that may go now, oldest first; inside a transaction.  keyed: a
+ * repetition is harmless (RELIABILITY.md 2.6).  *ret_n rows in *ret, which live in mem.
  */
-int outbox_claim(struct db *db, struct arena *mem, struct instant now, const char *lease,
-    size_t max, struct delivery **ret, size_t *ret_n);
-/* What became of a leased row; inside a transaction.  A row cancelled meanwhile stays so. */
-int outbox_settle(struct db *db, int64_t row, enum delivery_state to, const char *reason,
+int outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
+    const char *lease, bool keyed, size_t max, struct delivery **ret, size_t *ret_n);
+/*
+ * What became of a leased row; inside a transaction.  `again` comes back at `at`, and is dead after
+ * ATTEMPTS_MOST; who was stopped meanwhile and did not leave is cancelled.  A row that is gone
+ * (erased) or not leased by us stays as it is.
+ */
+enum { ATTEMPTS_MOST = 8, CRASHES_MOST = 3 };
+int outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcome *o,
+    struct instant now, struct instant at);
+/*
+ * Rows that a process which is gone had leased; once at the start, before anything is sent.
+ * before: what its flight recorder says, NULL when it cannot be trusted (another boot).
+ */
+int outbox_recover(struct db *db, const char *lease, const struct flight *before,
     struct instant now);
-/* A leased row goes back to wait until `at`. */
-int outbox_retry(struct db *db, int64_t row, const char *reason, struct instant at);
-/* Leases of a process that is gone; done once at the start. */
-int outbox_recover(struct db *db, const char *lease);
-/* Cancel what is pending: of an enrolment, of a person, or of a run.  Inside a transaction. */
+/* Of the n leased rows, those that were stopped since: stopped[i] is set. */
+int outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n);
+/* A dead or uncertain row waits again, because somebody said so; recorded.  1: it is neither. */
+int outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires);
+/*
+ * Cancel what has not left: of an enrolment, of a person, or of a run.  Inside a transaction.  What
+ * is leased is asked to stop and is cancelled unless its last bytes left.
+ */
 int outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason,
     struct instant now);
 int outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now);
 int outbox_cancel_person(struct db *db, int64_t person, const char *reason, struct instant now);
-/* The earliest moment a pending row wants attention; INSTANT_NEVER. */
-int outbox_next(struct db *db, struct instant *ret);
+/* The earliest moment a pending row of a lane wants attention; INSTANT_NEVER. */
+int outbox_next(struct db *db, const struct lane *lane, struct instant *ret);
 /* Rows per state, and what does not add up, one sentence per defect into the log. */
 int outbox_count(struct db *db, int64_t counts[DELIVERY_STATES]);
 int outbox_check(struct db *db, int64_t *ret_defects);

@@ -1,12 +1,24 @@
+/*
+ * All SQL of the outbox.  A state changes in enter() and nowhere else: what may follow what stands
+ * in `may_follow`, and every selection says from which state it takes its rows.
+ */
 #include "deliver/outbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "base/scope.h"
+#include "deliver/flight.h"
 #include "store/db.h"
+
+/* Of a leased row: is it in doubt when we die? */
+enum phase { PHASE_NONE, PHASE_DOT, PHASE_KEYED };
 
 const char *const delivery_state_names[DELIVERY_STATES] = {
 	[DELIVERY_PENDING] = "pending",
@@ -18,39 +30,89 @@ const char *const delivery_state_names[DELIVERY_STATES] = {
 	[DELIVERY_DEAD] = "dead",
 };
 
+#define TO(state) (1u << (state))
+static const unsigned may_follow[DELIVERY_STATES] = {
+	[DELIVERY_PENDING] = TO(DELIVERY_LEASED) | TO(DELIVERY_EXPIRED) | TO(DELIVERY_CANCELLED) |
+	    TO(DELIVERY_DEAD),
+	[DELIVERY_LEASED] = TO(DELIVERY_PENDING) | TO(DELIVERY_DELIVERED) |
+	    TO(DELIVERY_UNCERTAIN) | TO(DELIVERY_CANCELLED) | TO(DELIVERY_DEAD),
+	[DELIVERY_UNCERTAIN] = TO(DELIVERY_PENDING) | TO(DELIVERY_DELIVERED),
+	[DELIVERY_DEAD] = TO(DELIVERY_PENDING),
+};
+
+/* Which rows enter a state, and the one state they come from; key is the row, run, person ... */
+enum selection { THE_PENDING, THE_LEASED, THE_SETTLED, PENDING_OF_ENROLMENT, PENDING_OF_RUN,
+	PENDING_OF_PERSON, PENDING_OVER, SELECTIONS };
+static const struct {
+	enum delivery_state from;
+	const char *sql;
+} selections[SELECTIONS] = {
+#define ENTER                                                                                  \
+	"UPDATE delivery SET state = ?1, phase = ?2, reason = ?3,"                                 \
+	" settled_at = CASE WHEN ?1 >= 2 THEN ?4 END, lease = ?5,"                                 \
+	" next_at = CASE WHEN ?6 > 0 THEN ?6 ELSE next_at END, attempts = attempts + ?7,"          \
+	" receipt = CASE WHEN ?8 <> '' THEN ?8 ELSE receipt END, halted = '' WHERE "
+	[THE_PENDING] = { DELIVERY_PENDING, ENTER "row = ?9 AND state = 0" },
+	[THE_LEASED] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1" },
+	[THE_SETTLED] = { DELIVERY_DEAD, ENTER "row = ?9 AND (state = 6 OR state = 3)" },
+	[PENDING_OF_ENROLMENT] = { DELIVERY_PENDING, ENTER "enrolment = ?9 AND state = 0" },
+	[PENDING_OF_RUN] = { DELIVERY_PENDING, ENTER "state < 2 AND state = 0 AND run = ?9" },
+	[PENDING_OF_PERSON] = { DELIVERY_PENDING, ENTER "person = ?9 AND state = 0" },
+	[PENDING_OVER] = { DELIVERY_PENDING, ENTER "state < 2 AND state = 0 AND expires_at <= ?9" },
+};
+struct change {
+	enum delivery_state to;
+	enum phase phase;
+	const char *reason, *lease, *receipt; /* NULL: "" */
+	struct instant at;                    /* now, or when it comes back; 0: as it is */
+	int64_t attempts;                     /* how many more */
+};
+
+static int
+enter(struct db *db, enum selection which, int64_t key, struct change c)
+{
+	assert(may_follow[selections[which].from] & TO(c.to));
+	return db_run(db, selections[which].sql, "iisisiisi", (int64_t)c.to, (int64_t)c.phase,
+	    c.reason != NULL ? c.reason : "", c.at.us, c.lease != NULL ? c.lease : "",
+	    c.to == DELIVERY_PENDING ? c.at.us : INT64_C(0), c.attempts,
+	    c.receipt != NULL ? c.receipt : "", key);
+}
+
 int
 outbox_add(struct db *db, const struct delivery *d)
 {
 	return db_run(db,
-	    "INSERT INTO delivery(enrolment, occurrence, channel, person, run, state, created_at,"
-	    " next_at, expires_at) VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, ?6, ?7)",
-	    "isiiiii", d->enrolment, d->occurrence, (int64_t)d->channel, d->person, d->run,
-	    d->created.us, d->expires.us);
+	    "INSERT INTO delivery(enrolment, occurrence, channel, sequence, kind, destination,"
+	    " person, run, state, created_at, next_at, expires_at, receipt)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10, ?11)",
+	    "isiiisiiiis", d->enrolment, d->occurrence, (int64_t)d->channel, d->sequence,
+	    (int64_t)d->kind, d->destination != NULL ? d->destination : "", d->person, d->run,
+	    d->created.us, d->expires.us, d->receipt != NULL ? d->receipt : "");
 }
 
-static int
-expire(struct db *db, struct instant now)
+int
+outbox_expire(struct db *db, struct instant now)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = 4, settled_at = ?1, reason = 'expired'"
-	    " WHERE state < 2 AND state = 0 AND next_at <= ?1 AND expires_at <= ?1",
-	    "i", now.us);
+	return enter(db, PENDING_OVER, now.us,
+	    (struct change){ .to = DELIVERY_EXPIRED, .reason = "expired", .at = now });
 }
 
 static int
-claim_rows(struct db *db, struct arena *mem, struct instant now, size_t max,
-    struct delivery *rows, size_t *ret_n)
+claim_rows(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
+    size_t max, struct delivery *rows, size_t *ret_n)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
 	size_t n = 0;
 	int rc = db_query(db, &s,
 	    "SELECT d.row, d.enrolment, d.person, d.run, d.occurrence, d.channel, d.created_at,"
-	    " d.expires_at, d.attempts, c.message, c.messenger, c.language, c.number"
+	    " d.expires_at, d.attempts, c.message, c.messenger, c.language, c.number,"
+	    " d.destination, d.kind, d.sequence, d.receipt"
 	    " FROM delivery d JOIN decision c ON c.enrolment = d.enrolment"
 	    " AND c.occurrence = d.occurrence"
-	    " WHERE d.state < 2 AND d.state = 0 AND d.next_at <= ?1"
-	    " ORDER BY d.next_at, d.row LIMIT ?2",
-	    "ii", now.us, (int64_t)max);
+	    " WHERE d.state < 2 AND d.state = 0 AND d.channel = ?1 AND d.destination = ?2"
+	    " AND d.next_at <= ?3 AND d.expires_at > ?3"
+	    " ORDER BY d.next_at, d.row LIMIT ?4",
+	    "isii", (int64_t)lane->channel, lane->destination, now.us, (int64_t)max);
 
 	while (rc >= 0 && (rc = stmt_step(s)) == STMT_ROW)
 		rows[n++] = (struct delivery){
@@ -67,31 +129,27 @@ claim_rows(struct db *db, struct arena *mem, struct instant now, size_t max,
 			.messenger = stmt_copy(s, 10, mem),
 			.language = stmt_copy(s, 11, mem),
 			.number = stmt_int(s, 12),
+			.destination = stmt_copy(s, 13, mem),
+			.kind = (enum parcel_kind)stmt_int(s, 14),
+			.sequence = stmt_int(s, 15),
+			.receipt = stmt_copy(s, 16, mem),
 		};
 	*ret_n = n;
 	return rc;
 }
 
 int
-outbox_claim(struct db *db, struct arena *mem, struct instant now, const char *lease, size_t max,
-    struct delivery **ret, size_t *ret_n)
+outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
+    const char *lease, bool keyed, size_t max, struct delivery **ret, size_t *ret_n)
 {
 	struct delivery *rows = arena_alloc(mem, max, sizeof *rows);
-	SCOPED(db_leave) struct db *tx = db;
 	size_t n = 0;
-	int rc = db_begin(db);
+	int rc = claim_rows(db, mem, lane, now, max, rows, &n);
 
-	if (rc == 0)
-		rc = expire(db, now);
-	if (rc == 0)
-		rc = claim_rows(db, mem, now, max, rows, &n);
 	for (size_t i = 0; rc >= 0 && i < n; i++)
-		rc = db_run(db,
-		    "UPDATE delivery SET state = 1, lease = ?2, attempts = attempts + 1"
-		    " WHERE row = ?1",
-		    "is", rows[i].row, lease);
-	if (rc >= 0)
-		rc = db_commit(db);
+		rc = enter(db, THE_PENDING, rows[i].row,
+		    (struct change){ .to = DELIVERY_LEASED, .phase = keyed ? PHASE_KEYED : PHASE_DOT,
+			.lease = lease });
 	if (rc < 0)
 		return rc;
 	*ret = rows;
@@ -99,73 +157,259 @@ outbox_claim(struct db *db, struct arena *mem, struct instant now, const char *l
 	return 0;
 }
 
-int
-outbox_settle(
-    struct db *db, int64_t row, enum delivery_state to, const char *reason, struct instant now)
+/* What the row itself says about its next state. */
+struct standing {
+	bool ours;
+	const char *halted; /* why it was asked to stop, "" not */
+	int64_t attempts, resent;
+	enum parcel_kind kind;
+};
+
+static int
+standing_load(struct db *db, int64_t row, const char *lease, char halted[static 40],
+    struct standing *ret)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = ?2, reason = ?3, settled_at = ?4, lease = ''"
-	    " WHERE row = ?1 AND state = 1",
-	    "iisi", row, (int64_t)to, reason, now.us);
+	SCOPED(stmt_done) struct stmt *s = NULL;
+	int rc = db_query(db, &s,
+	    "SELECT lease, halted, attempts, resent, kind FROM delivery WHERE row = ?1 AND state = 1",
+	    "i", row);
+
+	*ret = (struct standing){ .halted = halted };
+	halted[0] = '\0';
+	if (rc < 0 || (rc = stmt_step(s)) != STMT_ROW)
+		return rc;
+	ret->ours = strcmp(stmt_text(s, 0), lease) == 0;
+	strncat(halted, stmt_text(s, 1), 39);
+	ret->attempts = stmt_int(s, 2);
+	ret->resent = stmt_int(s, 3);
+	ret->kind = (enum parcel_kind)stmt_int(s, 4);
+	return 0;
+}
+
+/* Policy `resend` (RELIABILITY.md 2.2): what withdraws or changes an invitation, once. */
+static int
+doubt(struct db *db, int64_t row, const struct standing *st, const char *reason,
+    struct instant now, struct instant at)
+{
+	int rc;
+
+	if (st->kind == PARCEL_MESSAGE || st->resent > 0)
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_UNCERTAIN, .reason = reason, .at = now,
+			.attempts = 1 });
+	rc = db_run(db, "UPDATE delivery SET resent = 1 WHERE row = ?1", "i", row);
+	return rc < 0 ? rc
+		      : enter(db, THE_LEASED, row,
+			    (struct change){ .to = DELIVERY_PENDING, .reason = reason, .at = at,
+				.attempts = 1 });
 }
 
 int
-outbox_retry(struct db *db, int64_t row, const char *reason, struct instant at)
+outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcome *o,
+    struct instant now, struct instant at)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = 0, reason = ?2, next_at = ?3, lease = ''"
-	    " WHERE row = ?1 AND state = 1",
-	    "isi", row, reason, at.us);
+	char halted[40], reason[DETAIL_TEXT + 100];
+	struct standing st;
+	int rc = standing_load(db, row, lease, halted, &st);
+
+	if (rc < 0 || !st.ours)
+		return rc;
+	snprintf(reason, sizeof reason, "%s%s%s", o->reason != NULL ? o->reason : "",
+	    o->detail[0] != '\0' ? ": " : "", o->detail);
+	switch (o->fate) {
+	case FATE_DELIVERED:
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_DELIVERED, .receipt = o->receipt, .at = now,
+			.attempts = 1 });
+	case FATE_UNCERTAIN:
+		return doubt(db, row, &st, reason, now, at);
+	case FATE_AGAIN:
+	case FATE_BACK:
+		if (halted[0] != '\0')
+			return enter(db, THE_LEASED, row,
+			    (struct change){ .to = DELIVERY_CANCELLED, .reason = halted, .at = now });
+		if (o->fate == FATE_BACK)
+			return enter(db, THE_LEASED, row,
+			    (struct change){ .to = DELIVERY_PENDING, .reason = reason });
+		if (st.attempts + 1 < ATTEMPTS_MOST)
+			return enter(db, THE_LEASED, row,
+			    (struct change){ .to = DELIVERY_PENDING, .reason = reason, .at = at,
+				.attempts = 1 });
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_DEAD, .reason = reason, .at = now,
+			.attempts = 1 });
+	case FATE_NEVER:
+	case FATE_OURS:
+	case FATES:
+	default:
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_DEAD, .reason = reason, .at = now,
+			.attempts = 1 });
+	}
+}
+
+/* ---- after a crash ---- */
+
+static int
+recover_one(struct db *db, int64_t row, enum phase phase, int64_t crashes,
+    const struct standing *st, enum flight_mark mark, struct instant now)
+{
+	bool begun = phase == PHASE_DOT && mark != FLIGHT_IN_HAND && mark != FLIGHT_REFUSED;
+	int rc = db_run(db, "UPDATE delivery SET crashes = ?2 WHERE row = ?1", "ii", row, crashes);
+
+	if (rc < 0)
+		return rc;
+	if (mark == FLIGHT_ACCEPTED)
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_DELIVERED, .at = now, .attempts = 1 });
+	if (crashes >= CRASHES_MOST)
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_DEAD, .at = now,
+			.reason = "set aside: the service ended three times with it in hand" });
+	if (begun)
+		return doubt(db, row, st, "the service ended while the server may have got it", now, now);
+	if (st->halted[0] != '\0')
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_CANCELLED, .reason = st->halted, .at = now });
+	return enter(db, THE_LEASED, row, (struct change){ .to = DELIVERY_PENDING });
+}
+
+static int
+leased_next(struct db *db, int64_t after, const char *lease, struct arena *mem, int64_t *ret_row,
+    enum phase *ret_phase, int64_t *ret_crashes, const char **ret_lease, struct standing *ret)
+{
+	SCOPED(stmt_done) struct stmt *s = NULL;
+	int rc = db_query(db, &s,
+	    "SELECT row, phase, crashes, lease, halted, attempts, resent, kind FROM delivery"
+	    " WHERE state < 2 AND state = 1 AND lease <> ?1 AND row > ?2 ORDER BY row LIMIT 1",
+	    "si", lease, after);
+
+	if (rc < 0 || (rc = stmt_step(s)) != STMT_ROW)
+		return rc < 0 ? rc : 1;
+	*ret_row = stmt_int(s, 0);
+	*ret_phase = (enum phase)stmt_int(s, 1);
+	*ret_crashes = stmt_int(s, 2) + 1;
+	*ret_lease = stmt_copy(s, 3, mem);
+	*ret = (struct standing){ true, stmt_copy(s, 4, mem), stmt_int(s, 5), stmt_int(s, 6),
+		(enum parcel_kind)stmt_int(s, 7) };
+	return 0;
 }
 
 int
-outbox_recover(struct db *db, const char *lease)
+outbox_recover(struct db *db, const char *lease, const struct flight *before, struct instant now)
 {
 	SCOPED(db_leave) struct db *tx = db;
+	SCOPED(arena_free) struct arena *mem = arena_new("recovery", 1 << 20);
+	int64_t row = 0, crashes, n = 0;
+	enum phase phase;
+	const char *whose;
+	struct standing st;
 	int rc = db_begin(db);
 
-	/* The spool writes by rename under a name that does not change: repeating it is harmless. */
+	while (rc == 0 &&
+	       (rc = leased_next(db, row, lease, mem, &row, &phase, &crashes, &whose, &st)) == 0) {
+		enum flight_mark mark = FLIGHT_NONE;
+
+		/* Without a mark of the very process that leased it, it may have left. */
+		if (before != NULL && strcmp(whose, flight_lease(before)) == 0) {
+			mark = flight_find(before, row);
+			if (mark == FLIGHT_NONE)
+				mark = FLIGHT_IN_HAND;
+		}
+		rc = recover_one(db, row, phase, crashes, &st, mark, now);
+		n++;
+		arena_reset(mem);
+	}
+	if (n > 0)
+		log_say(LOG_NOTICE, "%" PRId64 " deliveries were in hand when the service ended", n);
+	return rc < 0 ? rc : db_commit(db);
+}
+
+int
+outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int64_t in_hand = 0;
+		int rc = db_int(db, &in_hand, 0,
+		    "SELECT count(*) FROM delivery WHERE row = ?1 AND state = 1 AND halted = ''", "i",
+		    rows[i]);
+
+		if (rc < 0)
+			return rc;
+		stopped[i] = in_hand == 0;
+	}
+	return 0;
+}
+
+int
+outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires)
+{
+	SCOPED(db_leave) struct db *tx = db;
+	char subject[32];
+	int rc = db_begin(db);
+
+	if (rc == 0)
+		rc = enter(db, THE_SETTLED, row,
+		    (struct change){ .to = DELIVERY_PENDING, .reason = "requeued", .at = now });
+	if (rc < 0)
+		return rc;
+	if (db_changes(db) == 0)
+		return 1;
+	rc = db_run(db,
+	    "UPDATE delivery SET attempts = 0, crashes = 0, expires_at ="
+	    " CASE WHEN expires_at < ?2 THEN ?2 ELSE expires_at END WHERE row = ?1",
+	    "ii", row, expires.us);
+	snprintf(subject, sizeof subject, "d%08" PRId64, row);
 	if (rc == 0)
 		rc = db_run(db,
-		    "UPDATE delivery SET state = 0, lease = '' WHERE state < 2 AND state = 1"
-		    " AND lease <> ?1",
-		    "s", lease);
+		    "INSERT INTO audit(at, actor, action, subject, detail)"
+		    " VALUES(?1, 'command', 'requeue', ?2, '')",
+		    "is", now.us, subject);
 	return rc == 0 ? db_commit(db) : rc;
 }
 
-int
-outbox_cancel_enrolment(
-    struct db *db, int64_t enrolment, const char *reason, struct instant now)
+/* ---- cancelling ---- */
+
+static int
+cancel(struct db *db, enum selection which, const char *halt, int64_t key, const char *reason,
+    struct instant now)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = 5, reason = ?2, settled_at = ?3"
-	    " WHERE enrolment = ?1 AND state = 0",
-	    "isi", enrolment, reason, now.us);
+	int rc = enter(db, which, key,
+	    (struct change){ .to = DELIVERY_CANCELLED, .reason = reason, .at = now });
+
+	return rc < 0 ? rc : db_run(db, halt, "is", key, reason);
+}
+
+int
+outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason, struct instant now)
+{
+	return cancel(db, PENDING_OF_ENROLMENT,
+	    "UPDATE delivery SET halted = ?2 WHERE enrolment = ?1 AND state = 1", enrolment, reason,
+	    now);
 }
 
 int
 outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = 5, reason = ?2, settled_at = ?3"
-	    " WHERE state < 2 AND state = 0 AND run = ?1",
-	    "isi", run, reason, now.us);
+	return cancel(db, PENDING_OF_RUN,
+	    "UPDATE delivery SET halted = ?2 WHERE state < 2 AND state = 1 AND run = ?1", run, reason,
+	    now);
 }
 
 int
 outbox_cancel_person(struct db *db, int64_t person, const char *reason, struct instant now)
 {
-	return db_run(db,
-	    "UPDATE delivery SET state = 5, reason = ?2, settled_at = ?3"
-	    " WHERE person = ?1 AND state = 0",
-	    "isi", person, reason, now.us);
+	return cancel(db, PENDING_OF_PERSON,
+	    "UPDATE delivery SET halted = ?2 WHERE person = ?1 AND state = 1", person, reason, now);
 }
 
 int
-outbox_next(struct db *db, struct instant *ret)
+outbox_next(struct db *db, const struct lane *lane, struct instant *ret)
 {
 	return db_int(db, &ret->us, INT64_MAX,
-	    "SELECT min(next_at) FROM delivery WHERE state < 2 AND state = 0", "");
+	    "SELECT next_at FROM delivery WHERE state < 2 AND state = 0 AND channel = ?1"
+	    " AND destination = ?2 ORDER BY next_at LIMIT 1",
+	    "is", (int64_t)lane->channel, lane->destination);
 }
 
 int
@@ -206,6 +450,13 @@ static const struct {
 	    "SELECT count(*) FROM delivery WHERE state NOT BETWEEN 0 AND 6" },
 	{ "settled deliveries without a time",
 	    "SELECT count(*) FROM delivery WHERE state >= 2 AND settled_at IS NULL" },
+	{ "waiting deliveries with a time of settling, or a lease",
+	    "SELECT count(*) FROM delivery WHERE state = 0 AND (settled_at IS NOT NULL"
+	    " OR lease <> '' OR phase <> 0)" },
+	{ "leased deliveries of nobody",
+	    "SELECT count(*) FROM delivery WHERE state = 1 AND (lease = '' OR phase = 0)" },
+	{ "deliveries tried more often than is allowed",
+	    "SELECT count(*) FROM delivery WHERE attempts > 8" },
 };
 
 int

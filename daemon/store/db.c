@@ -40,6 +40,7 @@ struct db {
 	struct stmt kept[KEPT];
 	void (*on_commit)(void *);
 	void *on_commit_arg;
+	int64_t commits;
 };
 
 static int
@@ -68,9 +69,19 @@ db_commit(struct db *db)
 {
 	int rc = db_run(db, "COMMIT", "");
 
+	db->commits += rc == 0;
 	if (rc == 0 && db->on_commit != NULL)
 		db->on_commit(db->on_commit_arg);
 	return rc;
+}
+
+int64_t
+db_version(struct db *db)
+{
+	int64_t others = 0;
+
+	db_int(db, &others, 0, "PRAGMA data_version", "");
+	return (others << 40) + db->commits;
 }
 
 void

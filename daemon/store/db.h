@@ -64,6 +64,8 @@ void stmt_done(struct stmt **s); /* gives it back; for SCOPED */
 int db_scrub(struct db *db);
 /* Where this state lives; NULL for memory. */
 const char *db_folder(const struct db *db);
+/* Another number after every commit: one more for each of ours, much more for anybody else's. */
+int64_t db_version(struct db *db);
 /* Called after each commit (crash tests); NULL for none. */
 void db_on_commit(struct db *db, void (*fn)(void *), void *arg);
 /* Integrity of the file as the engine sees it, one sentence per defect into log; 0 when sound. */

@@ -83,4 +83,35 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" row INTEGER PRIMARY KEY, person INTEGER NOT NULL, name TEXT NOT NULL,"
 	" at INTEGER NOT NULL, taken INTEGER NOT NULL DEFAULT 0,"
 	" UNIQUE(person, name, at)) STRICT;",
+	/*
+	 * Deliveries over the network.  An invitation has more than one: what was sent is changed or
+	 * withdrawn under the same occurrence with the next sequence.
+	 */
+	"CREATE TABLE delivery_new("
+	" row INTEGER PRIMARY KEY, enrolment INTEGER NOT NULL, occurrence TEXT NOT NULL,"
+	" channel INTEGER NOT NULL, sequence INTEGER NOT NULL DEFAULT 0,"
+	" kind INTEGER NOT NULL DEFAULT 0, destination TEXT NOT NULL DEFAULT '',"
+	" person INTEGER NOT NULL, run INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, phase INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL,"
+	" next_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+	" attempts INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,"
+	" resent INTEGER NOT NULL DEFAULT 0, halted TEXT NOT NULL DEFAULT '',"
+	" lease TEXT NOT NULL DEFAULT '', settled_at INTEGER, reason TEXT NOT NULL DEFAULT '',"
+	" receipt TEXT NOT NULL DEFAULT '',"
+	" UNIQUE(enrolment, occurrence, channel, sequence)) STRICT;"
+	"INSERT INTO delivery_new(row, enrolment, occurrence, channel, person, run, state, phase,"
+	" created_at, next_at, expires_at, attempts, lease, settled_at, reason)"
+	" SELECT row, enrolment, occurrence, channel, person, run, state, phase, created_at,"
+	" next_at, expires_at, attempts, lease, settled_at, reason FROM delivery;"
+	"DROP TABLE delivery;"
+	"ALTER TABLE delivery_new RENAME TO delivery;"
+	"CREATE INDEX delivery_waiting ON delivery(channel, destination, next_at, row)"
+	" WHERE state < 2;"
+	"CREATE INDEX delivery_person ON delivery(person);"
+	"CREATE TABLE destination("
+	" name TEXT PRIMARY KEY, circuit TEXT NOT NULL, parallel INTEGER NOT NULL,"
+	" failures INTEGER NOT NULL, open_until INTEGER NOT NULL, reason TEXT NOT NULL,"
+	" delivered INTEGER NOT NULL DEFAULT 0, postponed INTEGER NOT NULL DEFAULT 0,"
+	" dead INTEGER NOT NULL DEFAULT 0, uncertain INTEGER NOT NULL DEFAULT 0,"
+	" at INTEGER NOT NULL) STRICT;",
 };
