@@ -11,14 +11,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "deliver/flight.h"
 #include "engine/parts.h"
+#include "settings.h"
 #include "store/db.h"
 
 enum { TICK_MEMORY = 64 << 20 };
@@ -51,10 +51,13 @@ engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *
 	e->mem = arena_new("batch", TICK_MEMORY);
 	e->tick_mem = arena_new("tick", TICK_MEMORY);
 	e->face_mem = arena_new("faces", TICK_MEMORY);
-	snprintf(e->lease, sizeof e->lease, "%d.%" PRId64, (int)getpid(), clock_monotonic().us);
+	if (o->lease != NULL)
+		snprintf(e->lease, sizeof e->lease, "%s", o->lease);
+	else
+		lease_make(e->lease);
 	rc = rest_renew(e);
-	if (rc == 0 && o->spool != NULL)
-		rc = outbox_recover(o->db, e->lease);
+	if (rc == 0 && o->spool != NULL && o->lease == NULL)
+		rc = outbox_recover(o->db, e->lease, NULL, (struct instant){ 0 });
 	if (rc < 0) {
 		engine_free(&e);
 		return rc;
@@ -86,6 +89,12 @@ engine_free(struct engine **ep)
 	arena_free(&e->tick_mem);
 	arena_free(&e->face_mem);
 	free(e);
+}
+
+int
+engine_way(const struct engine *e, int channel)
+{
+	return e->o.networked ? e->o.settings->ways[channel] : WAY_SPOOL;
 }
 
 const struct rulebase *
@@ -221,8 +230,8 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 		rc = send_waiting(e, now);
 	if (rc == 0)
 		rc = due_next(e->o.db, &decision);
-	if (rc == 0 && e->o.spool != NULL)
-		rc = outbox_next(e->o.db, &delivery);
+	if (rc == 0)
+		rc = send_next(e, &delivery);
 	if (rc == 0)
 		e->asked = *ret_next = instant_before(decision, delivery) ? decision : delivery;
 	return rc;

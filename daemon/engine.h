@@ -18,6 +18,8 @@
 struct clock_reading;
 struct compose;
 struct db;
+struct delivery;
+struct package;
 struct engine;
 struct rulebase;
 struct settings;
@@ -45,6 +47,8 @@ struct engine_options {
 	void *arg;
 	const char *spool;               /* folder of the spool channel; NULL: deliver nothing */
 	bool durable;                    /* fsync what is spooled; off in simulations */
+	bool networked;                  /* a courier takes what the settings send by a network */
+	const char *lease;               /* of this process; NULL: the engine makes one, and recovers */
 };
 
 /* Takes over rb and compose (frees them at the swap or the end). */
@@ -70,6 +74,10 @@ int engine_watch(struct engine *e, const struct clock_reading *r);
  * all happens but another look in a minute.
  */
 int engine_tick(struct engine *e, struct instant now, struct instant *ret_next);
+
+/* What a delivery says, in the bytes of its way: for the courier (deliver/courier.h). */
+int engine_pack(
+    struct engine *e, const struct delivery *d, struct package *ret, const char **ret_why);
 
 /* ---- what commands and pages tell the engine; each a transaction of its own ---- */
 enum {

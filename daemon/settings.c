@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -12,15 +13,25 @@
 #include "base/parse.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "compose/chat_format.h"
+#include "people/people.h"
+#include "rules/fields.h"
 #include "rules/findings.h"
 #include "rules/yaml.h"
 
-enum { MEMORY = 8 << 20 };
+enum { MEMORY = 8 << 20, SECRET_BYTES = 16 << 10 };
 
-static const char *const keys[] = { "state", "rules", "words", "base_url", "from",
-	"organisation", "channels", "log_level" };
-static const char *const levels[] = { "", "", "", "error", "warning", "notice", "detail",
-	"trace" };
+const char *const way_names[WAYS] = { "spool", "smtp", "webhook", "caldav" };
+static const char *const levels[] = { "error", "warning", "notice", "detail", "trace" };
+static const char *const tls_names[] = { "starttls", "implicit", "none" };
+static const char *const login_names[] = { "none", "plain", "login", "xoauth2" };
+/* Which ways each channel knows. */
+static const unsigned ways_of[CHANNELS] = {
+	[CHANNEL_EMAIL] = 1u << WAY_SPOOL | 1u << WAY_SMTP,
+	[CHANNEL_CHAT] = 1u << WAY_SPOOL | 1u << WAY_WEBHOOK,
+	[CHANNEL_CALENDAR] = 1u << WAY_SPOOL | 1u << WAY_SMTP | 1u << WAY_CALDAV,
+	[CHANNEL_PRINT] = 1u << WAY_SPOOL,
+};
 
 static bool
 is_there(const char *path)
@@ -50,50 +61,198 @@ defaults(struct settings *s)
 	s->log_level = LOG_NOTICE;
 }
 
+#define RELAY(m) offsetof(struct relay_settings, m)
+#define CHAT(m) offsetof(struct chat_settings, m)
+#define DAV(m) offsetof(struct caldav_settings, m)
+#define SETTING(m) offsetof(struct settings, m)
+#define WORDS(list) .words = (list), .n_words = sizeof(list) / sizeof *(list)
+
+static const struct field relay_fields[] = {
+	{ "host", FIELD_TEXT, RELAY(host), .needed = true, .help = "name of the mail relay" },
+	{ "port", FIELD_INT, RELAY(port), .min = 1, .max = 65535, .help = "587" },
+	{ "tls", FIELD_CHOICE, RELAY(tls), WORDS(tls_names), .help = "how it is encrypted" },
+	{ "login", FIELD_CHOICE, RELAY(login), WORDS(login_names), .help = "how we log in" },
+	{ "user", FIELD_TEXT, RELAY(user), .help = "who we are there" },
+	{ "password", FIELD_TEXT, RELAY(password), .help = "name of the secret" },
+	{ "connections", FIELD_INT, RELAY(connections), .min = 1, .max = 64, .help = "at most" },
+	{ "ca", FIELD_TEXT, RELAY(ca), .help = "file of certificates to trust" },
+	{ "dot_wait", FIELD_INT, RELAY(dot_wait), .min = 1, .max = 3600,
+	    .help = "seconds for the answer to a whole mail" },
+	{ 0 },
+};
+static const struct field chat_fields[] = {
+	{ "format", FIELD_CHOICE, CHAT(format), .needed = true, .words = chat_format_names,
+	    .n_words = CHAT_FORMATS, .help = "which chat system" },
+	{ "url", FIELD_TEXT, CHAT(url), .needed = true, .help = "name of the secret" },
+	{ "secret", FIELD_TEXT, CHAT(secret), .help = "name of the token or signing key" },
+	{ "connections", FIELD_INT, CHAT(connections), .min = 1, .max = 64, .help = "at most" },
+	{ "inside", FIELD_BOOL, CHAT(inside), .help = "may be an address inside the house" },
+	{ "ca", FIELD_TEXT, CHAT(ca), .help = "file of certificates to trust" },
+	{ 0 },
+};
+static const struct field caldav_fields[] = {
+	{ "url", FIELD_TEXT, DAV(url), .needed = true, .help = "of the calendars, with {person}" },
+	{ "user", FIELD_TEXT, DAV(user), .help = "who we are there" },
+	{ "password", FIELD_TEXT, DAV(password), .help = "name of the secret" },
+	{ "connections", FIELD_INT, DAV(connections), .min = 1, .max = 64, .help = "at most" },
+	{ "inside", FIELD_BOOL, DAV(inside), .help = "may be an address inside the house" },
+	{ "ca", FIELD_TEXT, DAV(ca), .help = "file of certificates to trust" },
+	{ 0 },
+};
+
 static void
-channels_check(const struct node *n, struct findings *f)
+channels_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
+	struct settings *s = into;
+
+	(void)fd;
 	for (size_t i = 0; n->kind == NODE_MAP && i < n->n; i++) {
 		const struct pair *p = &n->pairs[i];
+		int channel = parse_word(p->key, channel_names, CHANNELS), way;
 
-		if (parse_word(p->key, channel_names, CHANNELS) < 0)
-			finding_word(f, "E002", p->key_place, p->key, channel_names, CHANNELS,
+		if (channel < 0)
+			finding_word(l->f, "E002", p->key_place, p->key, channel_names, CHANNELS,
 			    "unknown channel '%.40s'", p->key);
-		else if (p->value->kind != NODE_TEXT || strcmp(p->value->text, "spool") != 0)
-			finding_add(f, "E004", p->value->place, "only 'spool' is delivered by this version");
+		else if (read_choice(l, p->value, way_names, WAYS, &way)) {
+			if (ways_of[channel] & 1u << way)
+				s->ways[channel] = way;
+			else
+				finding_add(l->f, "E004", p->value->place, "%s cannot go by %s", p->key,
+				    way_names[way]);
+		}
 	}
 	if (n->kind != NODE_MAP)
-		finding_add(f, "E003", n->place, "expected { email: spool, chat: spool }");
+		finding_add(l->f, "E003", n->place, "expected { email: smtp, chat: spool }");
 }
 
 static void
-key_read(struct settings *s, const struct pair *p, struct findings *f)
+relays_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
-	const char **into[] = { &s->state, &s->rules, &s->words, &s->base_url, &s->from,
-		&s->organisation };
-	int i = parse_word(p->key, keys, sizeof keys / sizeof *keys);
+	struct settings *s = into;
+
+	(void)fd;
+	if (n->kind != NODE_LIST || n->n > RELAYS_MAX) {
+		finding_add(l->f, "E003", n->place,
+		    "expected a list of up to %d: - { host: relay.zorg.example }", RELAYS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n->n; i++) {
+		struct relay_settings *r = &s->relays[s->n_relays++];
+		struct place at = n->pairs[i].value->place;
+
+		*r = (struct relay_settings){ .connections = 10, .dot_wait = 600 };
+		fields_read(l, relay_fields, n->pairs[i].value, r);
+		if (r->port == 0)
+			r->port = r->tls == 1 ? 465 : 587;
+		if (r->login != 0 && (r->user == NULL || r->password == NULL))
+			finding_add(l->f, "E003", at, "login wants a user and the name of a password");
+		if (r->login != 0 && r->tls == 2)
+			finding_add(l->f, "E004", at, "a login without TLS would show the password");
+	}
+}
+
+static void
+chats_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct settings *s = into;
+
+	(void)fd;
+	if (n->kind != NODE_MAP || n->n > CHATS_MAX) {
+		finding_add(l->f, "E003", n->place,
+		    "expected up to %d chats: people: { format: mattermost, url: SECRET }", CHATS_MAX);
+		return;
+	}
+	s->chats = arena_alloc(l->mem, n->n + 1, sizeof *s->chats);
+	for (size_t i = 0; i < n->n; i++) {
+		struct chat_settings *c = &s->chats[s->n_chats++];
+
+		*c = (struct chat_settings){ .name = n->pairs[i].key, .connections = 4 };
+		fields_read(l, chat_fields, n->pairs[i].value, c);
+	}
+}
+
+static void
+caldav_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct settings *s = into;
+
+	(void)fd;
+	s->caldav.connections = 4;
+	fields_read(l, caldav_fields, n, &s->caldav);
+	if (s->caldav.url != NULL && strncmp(s->caldav.url, "https://", 8) != 0 && !s->caldav.inside)
+		finding_add(l->f, "E008", n->place, "url: expected https://");
+}
+
+static void
+https_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct settings *s = into;
+	const char *url;
+
+	(void)fd;
+	if (!read_text(l, n, "an address", &url))
+		return;
+	if (strncmp(url, "https://", 8) != 0)
+		finding_add(l->f, "E008", n->place, "expected an address that begins with https://");
+	s->base_url = url;
+}
+
+static void
+address_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	const char *address, *why;
+
+	if (!read_text(l, n, "an address", &address))
+		return;
+	address = address_parse(l->mem, address, &why);
+	if (address == NULL)
+		finding_add(l->f, "E003", n->place, "expected one bare address: %s", why);
+	else
+		*(const char **)(void *)((char *)into + fd->offset) = address;
+}
+
+static void
+level_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct settings *s = into;
 	int level;
 
-	if (i < 0)
-		finding_word(f, "E002", p->key_place, p->key, keys, sizeof keys / sizeof *keys,
-		    "unknown key '%.40s'", p->key);
-	else if (i == 6)
-		channels_check(p->value, f);
-	else if (p->value->kind != NODE_TEXT || p->value->text[0] == '\0')
-		finding_add(f, "E003", p->value->place, "expected a text");
-	else if (i == 7) {
-		level = parse_word(p->value->text, levels, sizeof levels / sizeof *levels);
-		if (level < 3)
-			finding_word(f, "E004", p->value->place, p->value->text, levels + 3, 5,
-			    "'%.40s' is not a log level", p->value->text);
-		else
-			s->log_level = (enum log_level)level;
-	} else if (i == 3 && strncmp(p->value->text, "https://", 8) != 0)
-		finding_add(f, "E008", p->value->place, "expected an address that begins with https://");
-	else if (i == 4 && (strchr(p->value->text, '@') == NULL || strpbrk(p->value->text, " <>\"")))
-		finding_add(f, "E003", p->value->place, "expected one bare address");
-	else
-		*into[i] = p->value->text;
+	(void)fd;
+	if (read_choice(l, n, levels, sizeof levels / sizeof *levels, &level))
+		s->log_level = (enum log_level)(LOG_ERROR + level);
+}
+
+static const struct field settings_fields[] = {
+	{ "state", FIELD_TEXT, SETTING(state), .help = "folder of the state" },
+	{ "rules", FIELD_TEXT, SETTING(rules), .help = "folder of the rule base" },
+	{ "words", FIELD_TEXT, SETTING(words), .help = "folder of the program's sentences" },
+	{ "base_url", FIELD_OWN, .own = https_own, .help = "where answer links lead" },
+	{ "from", FIELD_OWN, SETTING(from), .own = address_own, .help = "the sender" },
+	{ "bounce", FIELD_OWN, SETTING(bounce), .own = address_own, .help = "where bounces go" },
+	{ "organisation", FIELD_TEXT, SETTING(organisation), .help = "its name" },
+	{ "helo", FIELD_TEXT, SETTING(helo), .help = "our name before mail servers" },
+	{ "secrets", FIELD_TEXT, SETTING(secrets), .help = "folder of the secrets" },
+	{ "metrics", FIELD_TEXT, SETTING(metrics), .help = "file for Prometheus" },
+	{ "channels", FIELD_OWN, .own = channels_own, .help = "which way each goes" },
+	{ "relays", FIELD_OWN, .own = relays_own, .help = "mail servers" },
+	{ "chats", FIELD_OWN, .own = chats_own, .help = "chat systems" },
+	{ "caldav", FIELD_OWN, .own = caldav_own, .help = "calendar server" },
+	{ "log_level", FIELD_OWN, .own = level_own, .help = "how much is logged" },
+	{ 0 },
+};
+
+/* What one key asks of another. */
+static void
+settings_judge(const struct settings *s, struct place at, struct findings *f)
+{
+	if ((s->ways[CHANNEL_EMAIL] == WAY_SMTP || s->ways[CHANNEL_CALENDAR] == WAY_SMTP) &&
+	    s->n_relays == 0)
+		finding_add(f, "E003", at, "channels go by smtp, but there is no relay: relays: [{ host: ... }]");
+	if (s->ways[CHANNEL_CHAT] == WAY_WEBHOOK && s->n_chats == 0)
+		finding_add(f, "E003", at,
+		    "chat goes by webhook, but there is no chat: chats: { people: { format: ..., url: ... } }");
+	if (s->ways[CHANNEL_CALENDAR] == WAY_CALDAV && s->caldav.url == NULL)
+		finding_add(f, "E003", at, "calendar goes by caldav, but there is no caldav: { url: ... }");
 }
 
 static void
@@ -107,6 +266,7 @@ file_apply(struct settings *s, const char *path)
 {
 	SCOPED(text_deinit) struct text bytes = { 0 };
 	SCOPED(findings_done) struct findings *f = findings_new("");
+	struct loading l = { .mem = s->mem, .f = f };
 	struct node *root;
 	int rc = file_read(path, YAML_BYTES, &bytes);
 
@@ -115,8 +275,10 @@ file_apply(struct settings *s, const char *path)
 	root = yaml_read(s->mem, path, 1, arena_copyn(s->mem, bytes.s, bytes.len), bytes.len, f);
 	if (root != NULL && root->kind != NODE_MAP)
 		finding_add(f, "E003", root->place, "expected keys with values");
-	for (size_t i = 0; root != NULL && root->kind == NODE_MAP && i < root->n; i++)
-		key_read(s, &root->pairs[i], f);
+	else if (root != NULL)
+		fields_read(&l, settings_fields, root, s);
+	if (root != NULL && findings_errors(f) == 0)
+		settings_judge(s, root->place, f);
 	findings_print_text(f, stderr, false);
 	return findings_errors(f) > 0;
 }
@@ -155,4 +317,50 @@ void
 settings_deinit(struct settings *s)
 {
 	arena_free(&s->mem);
+}
+
+const struct chat_settings *
+settings_chat(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_chats; i++)
+		if (strcmp(s->chats[i].name, name) == 0)
+			return &s->chats[i];
+	return NULL;
+}
+
+/* A file of ours alone: a secret that others can read is none. */
+static int
+secret_read(const char *path, const char *name, struct text *ret)
+{
+	struct stat st;
+	int rc;
+
+	if (stat(path, &st) < 0)
+		return FAIL(-errno, "the secret '%s' cannot be found in its folder", name);
+	if (st.st_mode & (S_IRWXG | S_IRWXO))
+		return FAIL(-EPERM, "the secret '%s' can be read by others: chmod 600", name);
+	rc = file_read(path, SECRET_BYTES, ret);
+	if (rc != 0)
+		return rc < 0 ? rc : -EFBIG;
+	while (ret->len > 0 && strchr("\r\n", ret->s[ret->len - 1]) != NULL)
+		ret->s[--ret->len] = '\0';
+	if (ret->len == 0 || memchr(ret->s, '\n', ret->len) != NULL)
+		return FAIL(-EINVAL, "the secret '%s' is not one line", name);
+	return 0;
+}
+
+int
+secret_load(const struct settings *s, const char *name, struct text *ret)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	const char *folder = s->secrets != NULL ? s->secrets
+	    : credentials != NULL		    ? credentials
+						    : "/etc/nudged/secrets";
+	char path[4096];
+
+	if (name[0] == '.' || strchr(name, '/') != NULL ||
+	    snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+		return FAIL(-EINVAL, "'%.60s' is not the name of a secret", name);
+	text_clear(ret);
+	return secret_read(path, name, ret);
 }

@@ -9,7 +9,7 @@ done
 for word in $(sed -n 's/^\t{ "\([a-z-]*\)", cmd_.*/\1/p' daemon/nudge.c); do
 	grep -q "Ic $word" man/nudge.1 || { echo "nudge.1 lacks $word"; bad=1; }
 done
-for word in $(grep -A1 'static const char \*const keys' daemon/settings.c | grep -oE '"[a-z_]+"' | tr -d '"'); do
+for word in $(grep -oE '^	\{ "[a-z_]+", FIELD' daemon/settings.c | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u); do
 	grep -q "$word" man/nudged.yaml.5 || { echo "nudged.yaml.5 lacks $word"; bad=1; }
 	grep -q "$word:" config/nudged.yaml || { echo "config/nudged.yaml lacks $word"; bad=1; }
 done

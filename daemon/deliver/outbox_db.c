@@ -51,7 +51,8 @@ static const struct {
 	"UPDATE delivery SET state = ?1, phase = ?2, reason = ?3,"                                 \
 	" settled_at = CASE WHEN ?1 >= 2 THEN ?4 END, lease = ?5,"                                 \
 	" next_at = CASE WHEN ?6 > 0 THEN ?6 ELSE next_at END, attempts = attempts + ?7,"          \
-	" receipt = CASE WHEN ?8 <> '' THEN ?8 ELSE receipt END, halted = '' WHERE "
+	" receipt = CASE WHEN ?8 <> '' THEN ?8 ELSE receipt END, halted = '',"           \
+	" crashes = CASE WHEN ?1 >= 2 THEN 0 ELSE crashes END WHERE "
 	[THE_PENDING] = { DELIVERY_PENDING, ENTER "row = ?9 AND state = 0" },
 	[THE_LEASED] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1" },
 	[THE_SETTLED] = { DELIVERY_DEAD, ENTER "row = ?9 AND (state = 6 OR state = 3)" },

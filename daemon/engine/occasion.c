@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "engine/parts.h"
 #include "people/people.h"
+#include "settings.h"
 #include "store/db.h"
 
 enum { RIVALS = 16 };
@@ -35,14 +36,22 @@ struct scene {
 	bool offer;  /* the talk offered after silence */
 };
 
+/* A hook reaches a person only where the chat that reaches persons is configured. */
+static bool
+chat_reaches(const struct engine *e)
+{
+	return engine_way(e, CHANNEL_CHAT) == WAY_SPOOL ||
+	       settings_chat(e->o.settings, "people") != NULL;
+}
+
 unsigned
-person_channels(const struct person *p)
+person_channels(const struct engine *e, const struct person *p)
 {
 	unsigned bits = 1u << CHANNEL_PRINT;
 
 	if (p->email[0] != '\0')
 		bits |= 1u << CHANNEL_EMAIL | 1u << CHANNEL_CALENDAR;
-	if (p->chat[0] != '\0')
+	if (p->chat[0] != '\0' && chat_reaches(e))
 		bits |= 1u << CHANNEL_CHAT;
 	return bits;
 }
@@ -133,7 +142,7 @@ occasion_fill(struct engine *e, struct scene *s, const struct due *d, struct ins
 			.campaign = s->campaign,
 			.person = s->p,
 			.history = &s->history,
-			.channels_ok = person_channels(s->p),
+			.channels_ok = person_channels(e, s->p),
 			.messengers_ok = person_messengers(e, s->p),
 			.seed = dice_bits(e->o.seed, "person", hash_string(s->run->id),
 			    hash_string(s->p->id)),
@@ -270,6 +279,8 @@ send_record(struct engine *e, struct scene *s, struct instant now)
 	for (unsigned ch = 0; rc == 0 && ch < CHANNELS; ch++)
 		if (s->d.channels & 1u << ch) {
 			row.channel = (int)ch;
+			row.destination =
+			    ch == CHANNEL_CHAT && engine_way(e, CHANNEL_CHAT) != WAY_SPOOL ? "people" : "";
 			rc = outbox_add(e->o.db, &row);
 		}
 	if (rc == 0)

@@ -16,6 +16,7 @@
 #define NUDGED_ENGINE_PARTS_H
 
 #include "compose/compose.h"
+#include "deliver/courier.h"
 #include "deliver/outbox.h"
 #include "engine.h"
 #include "engine/guard.h"
@@ -66,7 +67,7 @@ struct engine {
 	size_t n_ambassadors;
 	int64_t faces_as_of;    /* newest people change that the ambassadors reflect */
 	struct series_slot series[SERIES_KEPT];
-	char lease[40];
+	char lease[LEASE_TEXT];
 	char why[256];
 	bool suspect;           /* the clock: engine_watch() */
 	struct instant asked;   /* when the last tick wanted to be called again; 0: never ran */
@@ -116,7 +117,7 @@ bool run_has_person(const struct run *run, const struct person *p);
 /* ---- occasion.c ---- */
 /* Decide one due row and record it; inside a transaction. */
 int occasion_handle(struct engine *e, const struct due *d, struct instant now);
-unsigned person_channels(const struct person *p);
+unsigned person_channels(const struct engine *e, const struct person *p);
 
 /* ---- ramp.c ---- */
 /* At the beginning of a tick: has nobody been here for a while? */
@@ -137,6 +138,10 @@ bool messenger_face(struct engine *e, const struct messenger *m, const struct pe
     uint64_t draw, struct face *ret);
 int faces_load(struct engine *e);
 int send_waiting(struct engine *e, struct instant now);
+/* When a row of the spool wants attention. */
+int send_next(struct engine *e, struct instant *ret);
+/* enum way of a channel, as far as this engine delivers. */
+int engine_way(const struct engine *e, int channel);
 struct letter letter_of(struct engine *e, const struct run *run, const struct person *p,
     const struct delivery *d);
 

@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -17,6 +18,7 @@
 #include "deliver/spool.h"
 #include "engine/parts.h"
 #include "people/people.h"
+#include "settings.h"
 #include "store/db.h"
 
 static bool
@@ -116,6 +118,8 @@ letter_of(struct engine *e, const struct run *run, const struct person *p,
 		.number = d->number,
 		.times = run->campaign->rhythm.times,
 		.sent = d->created,
+		.sequence = (int)d->sequence,
+		.cancel = d->kind == PARCEL_WITHDRAWAL,
 		.expires = instant_add(d->created, SPAN_DAYS(90)),
 	};
 
@@ -151,32 +155,81 @@ compose_for(struct engine *e, const struct letter *l, struct text *ret)
 	}
 }
 
-/* Write one delivery; *ret_why is the reason when it can never be made. */
+/* What a delivery says, and to whom; *ret_why is the reason when it can never be made. */
 static int
-send_one(struct engine *e, const struct delivery *d, const char **ret_why)
+delivery_open(struct engine *e, const struct delivery *d, struct letter *ret, const char **ret_why)
 {
-	SCOPED(text_deinit) struct text body = { 0 };
 	const struct run *run = engine_run(e, d->run);
 	struct person *p;
-	struct letter l;
 	int rc = person_load(e->o.db, e->mem, d->person, &p);
 
 	*ret_why = NULL;
 	if (rc < 0)
 		return rc;
-	if (rc > 0 || p->left)
+	/* What was sent is withdrawn also from who left. */
+	if (rc > 0 || (p->left && d->kind == PARCEL_MESSAGE))
 		*ret_why = "the person is no longer on the roster";
 	else if (run == NULL || run->campaign == NULL)
 		*ret_why = "the campaign left the rule base";
 	if (*ret_why != NULL)
 		return 0;
-	l = letter_of(e, run, p, d);
-	if (l.message == NULL || l.messenger == NULL || l.language < 0)
+	*ret = letter_of(e, run, p, d);
+	if (ret->message == NULL || ret->messenger == NULL || ret->language < 0)
 		*ret_why = "the text left the rule base";
-	if (*ret_why != NULL)
-		return 0;
+	return 0;
+}
+
+static int
+send_one(struct engine *e, const struct delivery *d, const char **ret_why)
+{
+	SCOPED(text_deinit) struct text body = { 0 };
+	struct letter l;
+	int rc = delivery_open(e, d, &l, ret_why);
+
+	if (rc < 0 || *ret_why != NULL)
+		return rc;
 	compose_for(e, &l, &body);
 	return spool_write(e->o.spool, d->row, d->channel, d->created, &body, e->o.durable);
+}
+
+/* The address bounces of this delivery come back to: local+TOKEN@domain. */
+static void
+sender_put(const struct engine *e, const struct delivery *d, char *ret)
+{
+	const char *base = e->o.settings->bounce != NULL ? e->o.settings->bounce
+							 : e->o.settings->from;
+	const char *at = strchr(base, '@');
+	char token[TOKEN_TEXT];
+
+	snprintf(ret, ADDRESS_ROOM, "%.*s+%s%s", (int)(at - base), base,
+	    token_verp(&e->o.key, d->row, token), at);
+}
+
+int
+engine_pack(
+    struct engine *e, const struct delivery *d, struct package *ret, const char **ret_why)
+{
+	char id[TOKEN_ID_TEXT];
+	struct letter l;
+	int rc = delivery_open(e, d, &l, ret_why);
+
+	if (rc < 0 || *ret_why != NULL) {
+		arena_reset(e->mem);
+		return rc;
+	}
+	if (d->channel == CHANNEL_CALENDAR && e->o.settings->ways[CHANNEL_CALENDAR] == WAY_SMTP)
+		compose_email(e->compose, &e->o.key, &l, &ret->body);
+	else
+		compose_for(e, &l, &ret->body);
+	sender_put(e, d, ret->sender);
+	snprintf(ret->recipient, sizeof ret->recipient, "%s",
+	    d->channel == CHANNEL_CHAT ? l.to->chat : l.to->email);
+	/* An invitation is one thing however often it changes; all else is a thing of its own. */
+	snprintf(ret->key, sizeof ret->key, "%s",
+	    token_id(&e->o.key, d->channel == CHANNEL_CALENDAR ? "uid" : "mail", d->enrolment,
+		d->occurrence, channel_names[d->channel], id));
+	arena_reset(e->mem);
+	return 0;
 }
 
 static int
@@ -187,18 +240,40 @@ settle_all(struct engine *e, const struct delivery *rows, const char **why, size
 	int rc = db_begin(e->o.db);
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = outbox_settle(e->o.db, rows[i].row, why[i] == NULL ? DELIVERY_DELIVERED : DELIVERY_DEAD,
-		    why[i] == NULL ? "" : why[i], now);
+		rc = outbox_settle(e->o.db, rows[i].row, e->lease,
+		    &(struct outcome){ .fate = why[i] == NULL ? FATE_DELIVERED : FATE_OURS,
+			.reason = why[i] },
+		    now, now);
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 
 static int
-send_batch(struct engine *e, struct instant now, size_t *ret_n)
+claim(struct engine *e, const struct lane *lane, struct instant now, struct delivery **ret,
+    size_t *ret_n)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	int rc = db_begin(e->o.db);
+
+	if (rc == 0)
+		rc = outbox_expire(e->o.db, now);
+	if (rc == 0)
+		rc = outbox_claim(
+		    e->o.db, e->mem, lane, now, e->lease, true, SEND_BATCH, ret, ret_n);
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
+static int
+send_batch(struct engine *e, const struct lane *lane, struct instant now, size_t *ret_n)
 {
 	struct delivery *rows;
 	const char **why;
-	int rc = outbox_claim(e->o.db, e->mem, now, e->lease, SEND_BATCH, &rows, ret_n);
+	struct instant next;
+	int rc = outbox_next(e->o.db, lane, &next);
 
+	*ret_n = 0;
+	if (rc < 0 || instant_before(now, next))
+		return rc;
+	rc = claim(e, lane, now, &rows, ret_n);
 	if (rc < 0 || *ret_n == 0)
 		return rc;
 	why = arena_alloc(e->mem, *ret_n, sizeof *why);
@@ -207,18 +282,41 @@ send_batch(struct engine *e, struct instant now, size_t *ret_n)
 	return rc == 0 ? settle_all(e, rows, why, *ret_n, now) : rc;
 }
 
-/* Without a spool nothing is written, but every row is settled as it would be: plans, benches. */
+/* Without a spool nothing is delivered at all: plans, benches. */
 int
 send_waiting(struct engine *e, struct instant now)
 {
-	size_t n;
-	int rc;
+	int rc = 0;
 
-	if (e->o.spool == NULL)
-		return 0;
-	do {
-		rc = send_batch(e, now, &n);
-		arena_reset(e->mem);
-	} while (rc == 0 && n == SEND_BATCH);
+	for (int channel = 0; rc == 0 && e->o.spool != NULL && channel < CHANNELS; channel++) {
+		struct lane lane = { channel, "" };
+		size_t n = SEND_BATCH;
+
+		if (engine_way(e, channel) != WAY_SPOOL)
+			continue;
+		while (rc == 0 && n == SEND_BATCH) {
+			rc = send_batch(e, &lane, now, &n);
+			arena_reset(e->mem);
+		}
+	}
+	return rc;
+}
+
+int
+send_next(struct engine *e, struct instant *ret)
+{
+	int rc = 0;
+
+	*ret = INSTANT_NEVER;
+	for (int channel = 0; rc == 0 && e->o.spool != NULL && channel < CHANNELS; channel++) {
+		struct lane lane = { channel, "" };
+		struct instant next;
+
+		if (engine_way(e, channel) != WAY_SPOOL)
+			continue;
+		rc = outbox_next(e->o.db, &lane, &next);
+		if (rc == 0 && instant_before(next, *ret))
+			*ret = next;
+	}
 	return rc;
 }
