@@ -147,6 +147,8 @@ occasion_fill(struct engine *e, struct scene *s, const struct due *d, struct ins
 			.seed = dice_bits(e->o.seed, "person", hash_string(s->run->id),
 			    hash_string(s->p->id)),
 			.occurrence = (int64_t)hash_string(s->occurrence),
+			.rest = e->rest,
+			.own = &s->own,
 			.only_message = -1,
 		},
 		.run = s->run->state,
@@ -162,6 +164,8 @@ occasion_fill(struct engine *e, struct scene *s, const struct due *d, struct ins
 		.rivals = s->rivals,
 		.hold = s->campaign->holdout,
 	};
+	if (s->o.zone != NULL)
+		s->o.ask.today = zone_civil(s->o.zone, now).day;
 	if (!s->follow && s->o.zone != NULL &&
 	    plan_moment(e, s->run, &s->n, s->p, s->o.zone, d->k + 1, &next) == 0) {
 		s->o.has_next = true;

@@ -97,6 +97,25 @@ letter_figures(struct engine *e, const struct run *run, const struct person *p, 
 		l->team_done = (team_done + 2) / 5 * 5;
 }
 
+/* The day that decide() found for the event, found again: the same unless roster or rules changed. */
+static void
+letter_event(struct engine *e, struct letter *l)
+{
+	struct event_when *when = arena_alloc(e->mem, 1, sizeof *when);
+	const struct event_time *event = &l->message->event;
+	struct civil start = { { 0 }, event->second };
+	struct own_times own;
+
+	own_times_of(l->to, &own);
+	if (!event->set || l->zone == NULL ||
+	    !rest_event_day(e->rest, &own, zone_civil(l->zone, l->decided.us != 0 ? l->decided : l->sent).day, event, &start.day))
+		return;
+	when->starts = zone_instant(l->zone, start);
+	when->ends =
+	    instant_add(when->starts, event->length.us > 0 ? event->length : SPAN_MINUTES(30));
+	l->event = when;
+}
+
 struct letter
 letter_of(struct engine *e, const struct run *run, const struct person *p,
     const struct delivery *d)
@@ -129,8 +148,10 @@ letter_of(struct engine *e, const struct run *run, const struct person *p,
 		    &face);
 	l.messenger_name = face.name;
 	l.messenger_address = face.address;
-	if (l.message != NULL)
+	if (l.message != NULL) {
 		letter_figures(e, run, p, &l);
+		letter_event(e, &l);
+	}
 	return l;
 }
 

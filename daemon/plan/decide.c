@@ -61,6 +61,8 @@ const char *const reason_codes[REASONS] = {
 	[REASON_ANSWERED_LATER] = "answered-later",
 	[REASON_PRIORITY] = "priority",
 	[REASON_MOVED_SLOT] = "moved-slot",
+	[REASON_EVENT_MOVED] = "event-moved",
+	[REASON_EVENT_NO_DAY] = "event-no-day",
 	[REASON_RAMP] = "after-downtime",
 };
 
@@ -249,6 +251,7 @@ choose(const struct occasion *o, struct decision *d)
 {
 	const struct campaign *c = o->ask.campaign;
 	const struct message *m;
+	bool has_day, moved = false;
 	enum reason why = vary_choose(&o->ask, &d->choice, &d->reasons);
 
 	if (why != REASON_SENT) {
@@ -258,13 +261,14 @@ choose(const struct occasion *o, struct decision *d)
 	d->verdict = VERDICT_SEND;
 	d->probability = d->choice.probability;
 	d->channels = 1u << d->choice.channel;
-	if (!c->together)
-		return;
 	m = &c->messages[d->choice.message];
-	for (unsigned ch = 0; ch < CHANNELS; ch++)
+	has_day = ask_event_day(&o->ask, m, &moved);
+	for (unsigned ch = 0; c->together && ch < CHANNELS; ch++)
 		if (c->weights[ch] > 0 && (m->channels == 0 || m->channels & 1u << ch) &&
-		    o->ask.channels_ok & 1u << ch && (ch != CHANNEL_CALENDAR || m->event.set))
+		    o->ask.channels_ok & 1u << ch && (ch != CHANNEL_CALENDAR || has_day))
 			d->channels |= 1u << ch;
+	if (moved && d->channels & 1u << CHANNEL_CALENDAR)
+		reasons_add(&d->reasons, REASON_EVENT_MOVED);
 }
 
 void

@@ -30,7 +30,8 @@ enum reason {
 	REASON_RELAXED_MESSAGE, REASON_VARIED_MESSAGE, REASON_VARIED_ANGLE, REASON_VARIED_CHANNEL,
 	REASON_VARIED_MESSENGER, REASON_LOSS_AVOIDED, REASON_UNANSWERED_CHANGE,
 	REASON_UNANSWERED_OFFER, REASON_THANKS, REASON_FOLLOW_UP, REASON_DOWNTIME, REASON_QUARANTINED,
-	REASON_CLOCK_SUSPECT, REASON_ANSWERED_LATER, REASON_PRIORITY, REASON_MOVED_SLOT, REASON_RAMP, REASONS
+	REASON_CLOCK_SUSPECT, REASON_ANSWERED_LATER, REASON_PRIORITY, REASON_MOVED_SLOT, REASON_RAMP, REASON_EVENT_MOVED,
+	REASON_EVENT_NO_DAY, REASONS
 };
 extern const char *const reason_codes[REASONS]; /* as in config/words: "sent", "quiet-hours" ... */
 
@@ -91,11 +92,16 @@ struct ask {
 	unsigned channels_ok;    /* bit per channel that reaches this person */
 	unsigned messengers_ok;  /* bit per house messenger that exists for this person */
 	const int *hidden;       /* messages whose live figures are hidden: n_messages flags, or NULL */
+	const struct rest *rest; /* where an event may not fall; NULL: anywhere */
+	const struct own_times *own;
+	struct day today;        /* of the decision, where the person is */
 	const double *weights;   /* learned weight per value of the learned axis, or NULL */
 	uint64_t seed;           /* hash of (seed, run, person) */
 	int64_t occurrence;
 	int only_message;        /* >= 0: this follow-up text, from outside the pool */
 };
+/* The day of the message's event for this person, *ret_moved when not the written one; false: none. */
+bool ask_event_day(const struct ask *a, const struct message *m, bool *ret_moved);
 /* REASON_SENT: *ret is set and reasons tell the variation and relaxations; else why nothing. */
 enum reason vary_choose(const struct ask *a, struct choice *ret, struct reasons *reasons);
 

@@ -16,6 +16,8 @@
 const char *const rest_reason_names[6] = { "", "quiet-hours", "day-off", "holiday", "absence",
 	"own-times" };
 
+enum { EVENT_MOVES = 14 }; /* days */
+
 struct rest {
 	struct window quiet;
 	uint8_t days_off;
@@ -105,9 +107,8 @@ own_times_of(const struct person *p, struct own_times *ret)
 
 /* ---- one day ---- */
 
-/* Why the whole day is rest, or REST_NONE. */
-static enum rest_reason
-day_rest(const struct rest *r, const struct own_times *own, struct day d)
+enum rest_reason
+rest_day(const struct rest *r, const struct own_times *own, struct day d)
 {
 	if (own->broken ||
 	    (own->absent_set && d.n >= own->absent_from.n && d.n <= own->absent_until.n))
@@ -116,6 +117,20 @@ day_rest(const struct rest *r, const struct own_times *own, struct day d)
 			   : (r->days_off & 1u << day_weekday(d)) != 0)
 		return own->days != 0 ? REST_OWN_TIMES : REST_DAY_OFF;
 	return holidays_has(r->holidays, d) ? REST_HOLIDAY : REST_NONE;
+}
+
+bool
+rest_event_day(const struct rest *r, const struct own_times *own, struct day today,
+    const struct event_time *e, struct day *ret)
+{
+	struct day first = day_add(today, (int32_t)e->days);
+
+	for (int32_t i = 0; i <= EVENT_MOVES; i++)
+		if (rest_day(r, own, day_add(first, i)) == REST_NONE) {
+			*ret = day_add(first, i);
+			return true;
+		}
+	return false;
 }
 
 static bool
@@ -137,7 +152,7 @@ minute_rest(const struct rest *r, const struct own_times *own, int minute)
 enum rest_reason
 rest_at(const struct rest *r, const struct own_times *own, struct civil c)
 {
-	enum rest_reason why = day_rest(r, own, c.day);
+	enum rest_reason why = rest_day(r, own, c.day);
 
 	return why != REST_NONE ? why : minute_rest(r, own, c.second / 60);
 }
@@ -167,7 +182,7 @@ stretch_next(const struct rest *r, const struct own_times *own, struct civil c,
 	while (civil_compare(c, until) < 0) {
 		int minute = c.second / 60, edge;
 
-		if (day_rest(r, own, c.day) != REST_NONE) {
+		if (rest_day(r, own, c.day) != REST_NONE) {
 			c = (struct civil){ day_add(c.day, 1), 0 };
 			continue;
 		}

@@ -15,6 +15,7 @@
 #include "plan/rhythm.h"
 
 struct arena;
+struct event_time;
 struct findings;
 struct house;
 struct person;
@@ -39,6 +40,14 @@ struct own_times {
 };
 void own_times_of(const struct person *p, struct own_times *ret);
 
+/* Why the person is left alone on a whole day, whatever the hour; REST_NONE. */
+enum rest_reason rest_day(const struct rest *r, const struct own_times *own, struct day d);
+/*
+ * The day of an event that is told on `today`: the one that was written, or, when that is rest, the
+ * first free one of the 14 days after it.  false: there is none.
+ */
+bool rest_event_day(const struct rest *r, const struct own_times *own, struct day today,
+    const struct event_time *e, struct day *ret);
 /* Is the person at rest at this wall time?  Why? */
 enum rest_reason rest_at(const struct rest *r, const struct own_times *own, struct civil c);
 /*

@@ -70,19 +70,38 @@ message_language(const struct ask *a, const struct message *m)
 	return m->text[0].body != NULL ? 0 : -1;
 }
 
+bool
+ask_event_day(const struct ask *a, const struct message *m, bool *ret_moved)
+{
+	struct day day = day_add(a->today, (int32_t)m->event.days);
+
+	if (!m->event.set)
+		return false;
+	if (a->rest != NULL && !rest_event_day(a->rest, a->own, a->today, &m->event, &day))
+		return false;
+	*ret_moved = day.n != a->today.n + (int32_t)m->event.days;
+	return true;
+}
+
 static unsigned
-message_channels(const struct ask *a, const struct message *m)
+message_channels(const struct ask *a, const struct message *m, enum reason *ret_why)
 {
 	unsigned bits = 0;
+	bool moved;
 
+	*ret_why = REASON_NO_CHANNEL;
 	for (unsigned c = 0; c < CHANNELS; c++)
 		if (a->campaign->weights[c] > 0 || a->only_message >= 0)
 			bits |= 1u << c;
 	if (m->channels != 0)
 		bits &= m->channels;
-	if (!m->event.set)
+	bits &= a->channels_ok;
+	if (bits & 1u << CHANNEL_CALENDAR && !ask_event_day(a, m, &moved)) {
 		bits &= ~(1u << CHANNEL_CALENDAR);
-	return bits & a->channels_ok;
+		if (m->event.set)
+			*ret_why = REASON_EVENT_NO_DAY;
+	}
+	return bits;
 }
 
 static bool
@@ -101,6 +120,7 @@ message_judge(struct selection *s, int i, bool *ret_loss)
 	const struct ask *a = s->a;
 	const struct message *m = &a->campaign->messages[i];
 	unsigned everyone = a->messengers_ok;
+	enum reason why;
 
 	if (a->only_message >= 0 ? i != a->only_message : m->follow_up)
 		return REASON_NO_MESSAGE;
@@ -112,9 +132,9 @@ message_judge(struct selection *s, int i, bool *ret_loss)
 	s->language[i] = message_language(a, m);
 	if (s->language[i] < 0)
 		return REASON_NO_LANGUAGE;
-	s->channels[i] = message_channels(a, m);
+	s->channels[i] = message_channels(a, m, &why);
 	if (s->channels[i] == 0)
-		return REASON_NO_CHANNEL;
+		return why;
 	s->messengers[i] = m->messenger_bits != 0 ? m->messenger_bits & everyone : everyone;
 	if (s->messengers[i] == 0)
 		return REASON_NO_MESSAGE;
@@ -130,7 +150,7 @@ static enum reason
 selection_fill(struct selection *s, bool *ret_loss_avoided)
 {
 	static const enum reason rank[] = { REASON_LOSS_AVOIDED, REASON_FIGURES_HIDDEN,
-		REASON_NO_CHANNEL, REASON_NO_LANGUAGE, REASON_NO_MESSAGE };
+		REASON_EVENT_NO_DAY, REASON_NO_CHANNEL, REASON_NO_LANGUAGE, REASON_NO_MESSAGE };
 	const struct ask *a = s->a;
 	unsigned seen = 0;
 	bool any = false;
