@@ -28,6 +28,7 @@ room sqlite3 store
 room libical plan
 room yaml.h rules
 room cmark compose
+room qrencode compose
 room 'systemd/sd-' loop
 room sodium 'rules|compose|people|commands'
 room curl deliver

@@ -16,7 +16,7 @@
 
 static const char usage[] =
     "usage: nudge preview CAMPAIGN/MESSAGE [--person ID] [--lang L] [--channel C]\n"
-    "                     [--as html|text|json|ics|eml]\n"
+    "                     [--as html|text|json|ics|eml|card]\n"
     "\n"
     "A message as a person gets it; without --person as Sam, who is nobody.\n";
 
@@ -104,7 +104,7 @@ print(struct command *c, const struct letter *l, const char *as)
 		void (*fn)(const struct compose *, const struct token_key *, const struct letter *,
 		    struct text *);
 	} outputs[] = { { "text", compose_plain }, { "html", compose_html }, { "json", compose_chat },
-		{ "ics", compose_invite }, { "eml", compose_email } };
+		{ "ics", compose_invite }, { "eml", compose_email }, { "card", compose_html } };
 	SCOPED(text_deinit) struct text out = { 0 };
 	struct token_key key;
 
@@ -115,7 +115,7 @@ print(struct command *c, const struct letter *l, const char *as)
 			fwrite(text_string(&out), 1, out.len, stdout);
 			return EXIT_DONE;
 		}
-	fprintf(stderr, "nudge: --as wants html, text, json, ics or eml\n");
+	fprintf(stderr, "nudge: --as wants html, text, json, ics, eml or card\n");
 	return EXIT_USAGE;
 }
 
@@ -132,6 +132,8 @@ letter_pick(struct command *c, const struct wish *w, struct letter *l)
 	l->channel = (enum channel)channel;
 	if (w->as != NULL && strcmp(w->as, "ics") == 0)
 		l->channel = CHANNEL_CALENDAR;
+	if (w->as != NULL && strcmp(w->as, "card") == 0)
+		l->channel = CHANNEL_PRINT;
 	l->messenger = messenger_pick(c->rb, l->message);
 	l->messenger_name = l->messenger->name != NULL ? l->messenger->name
 	    : l->messenger->from == MESSENGER_MANAGER  ? "Manager"
@@ -139,7 +141,7 @@ letter_pick(struct command *c, const struct wish *w, struct letter *l)
 	l->messenger_address = l->messenger->reply_to;
 	l->zone = zone_find(l->to->time_zone[0] != '\0' ? l->to->time_zone : c->rb->house.time_zone);
 	l->occurrence = "preview/0";
-	l->number = 1;
+	l->number = w->as != NULL && strcmp(w->as, "card") == 0 ? 2 : 1; /* a reminder */
 	l->times = l->campaign->rhythm.times;
 	l->sent = c->now;
 	l->expires = instant_add(c->now, SPAN_DAYS(90));

@@ -139,5 +139,11 @@ void
 compose_html(
     const struct compose *c, const struct token_key *k, const struct letter *l, struct text *ret)
 {
-	run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->html, ret);
+	if (l->channel != CHANNEL_PRINT) {
+		run(c, k, l, &compiled_of(c, l->campaign, l->message->index, l->language)->html, ret);
+		return;
+	}
+	compose_print_open(c, compose_paper(l), ret);
+	compose_print_sheet(c, k, l, compose_paper(l), ret);
+	compose_print_close(ret);
 }

@@ -97,6 +97,19 @@ void compose_feed_event(const struct compose *c, const struct token_key *k,
 void compose_feed_close(struct text *ret);
 void compose_chat(const struct compose *c, const struct token_key *k, const struct letter *l,
     struct text *ret); /* Slack-compatible JSON: text + blocks */
+/*
+ * On paper: a letter (A4) at the first contact of a run, a reminder card (A6, what stands before
+ * <!-- more -->) at the later ones.  A document holds sheets of one kind, each on a page of its own,
+ * in one language or several; it loads nothing and runs nothing.  compose_html() of the print
+ * channel is a document of one sheet.
+ */
+enum paper { PAPER_LETTER, PAPER_CARD, PAPERS };
+extern const char *const paper_names[PAPERS];
+enum paper compose_paper(const struct letter *l);
+void compose_print_open(const struct compose *c, enum paper paper, struct text *ret);
+void compose_print_sheet(const struct compose *c, const struct token_key *k,
+    const struct letter *l, enum paper paper, struct text *ret);
+void compose_print_close(struct text *ret);
 /* The sentence `key` of config/words in a language, else in the first; the key itself when absent. */
 const char *compose_words(const struct compose *c, int language, const char *key);
 #endif

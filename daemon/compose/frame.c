@@ -69,6 +69,12 @@ small_print_plain(struct program *p, const struct small_print *s)
 	program_puts(p, "\n");
 }
 
+void
+small_print_paper(struct program *p, const struct small_print *s)
+{
+	reasons(p, s, ESCAPE_HTML, " ");
+}
+
 static void
 chat_link(struct program *p, const struct small_print *s, const char *key, enum slot_kind kind)
 {

@@ -37,7 +37,7 @@ struct compiling {
 	size_t n_tags;
 	const char *more; /* where `<!-- more -->` stands in the marked text */
 };
-enum walk_kind { WALK_PLAIN, WALK_HTML, WALK_CHAT, WALK_SUBJECT };
+enum walk_kind { WALK_PLAIN, WALK_HTML, WALK_CHAT, WALK_SUBJECT, WALK_PAPER, WALK_CARD };
 /* One walk over the document for one output. */
 struct walk {
 	struct compiling *w;
@@ -215,10 +215,18 @@ lit(struct walk *k, const char *s)
 	program_puts(k->p, s);
 }
 
+static bool
+on_paper(const struct walk *k)
+{
+	return k->kind == WALK_PAPER || k->kind == WALK_CARD;
+}
+
 static enum escape
 escape_of(const struct walk *k)
 {
-	return k->kind == WALK_HTML ? ESCAPE_HTML : k->kind == WALK_CHAT ? ESCAPE_CHAT : ESCAPE_NONE;
+	return k->kind == WALK_HTML || on_paper(k) ? ESCAPE_HTML
+	    : k->kind == WALK_CHAT		   ? ESCAPE_CHAT
+						   : ESCAPE_NONE;
 }
 
 static void
@@ -226,7 +234,7 @@ text_literal(struct walk *k, const char *s, size_t len)
 {
 	SCOPED(text_deinit) struct text t = { 0 };
 
-	if (k->kind == WALK_HTML)
+	if (k->kind == WALK_HTML || on_paper(k))
 		add_html(&t, s, len);
 	else if (k->kind == WALK_CHAT)
 		add_chat(&t, s, len);
@@ -365,6 +373,19 @@ link_html(struct walk *k, cmark_node *n, bool enter)
 		: "\" style=\"color:#0b6b50\">");
 }
 
+/* Nobody clicks on paper: answers are gathered at the foot, other addresses stand in the text. */
+static void
+link_paper(struct walk *k, cmark_node *n, bool enter)
+{
+	const char *url = cmark_node_get_url(n);
+
+	if (enter || link_tag(k->w, url) != NULL)
+		return;
+	lit(k, " (<span class=\"url\">");
+	text_literal(k, url, strlen(url));
+	lit(k, "</span>)");
+}
+
 static void
 link_walk(struct walk *k, cmark_node *n, bool enter)
 {
@@ -374,6 +395,8 @@ link_walk(struct walk *k, cmark_node *n, bool enter)
 		return;
 	if (k->kind == WALK_HTML)
 		link_html(k, n, enter);
+	else if (on_paper(k))
+		link_paper(k, n, enter);
 	else if (k->kind == WALK_CHAT && enter) {
 		lit(k, "<");
 		link_address(k, url);
@@ -386,24 +409,29 @@ link_walk(struct walk *k, cmark_node *n, bool enter)
 	}
 }
 
-/* Marks around inline and block nodes per output: HTML, chat (enter, leave of each). */
+/* Marks around inline and block nodes per output (enter, leave of each). */
 static const struct {
 	cmark_node_type type;
-	const char *html[2], *chat[2], *plain[2];
+	const char *html[2], *chat[2], *plain[2], *paper[2];
 } around[] = {
 	{ CMARK_NODE_PARAGRAPH,
-	    { "<p style=\"margin:0 0 16px\">", "</p>\n" }, { "", "\n\n" }, { "", "\n\n" } },
-	{ CMARK_NODE_STRONG, { "<strong>", "</strong>" }, { "*", "*" }, { "", "" } },
-	{ CMARK_NODE_EMPH, { "<em>", "</em>" }, { "_", "_" }, { "", "" } },
+	    { "<p style=\"margin:0 0 16px\">", "</p>\n" }, { "", "\n\n" }, { "", "\n\n" },
+	    { "<p>", "</p>\n" } },
+	{ CMARK_NODE_STRONG, { "<strong>", "</strong>" }, { "*", "*" }, { "", "" },
+	    { "<strong>", "</strong>" } },
+	{ CMARK_NODE_EMPH, { "<em>", "</em>" }, { "_", "_" }, { "", "" },
+	    { "<em>", "</em>" } },
 	{ CMARK_NODE_BLOCK_QUOTE,
 	    { "<blockquote style=\"margin:0 0 16px;padding:0 0 0 12px;border-left:3px solid "
-	      "#c9d6d2\">\n", "</blockquote>\n" }, { "", "" }, { "", "" } },
+	      "#c9d6d2\">\n", "</blockquote>\n" }, { "", "" }, { "", "" },
+	    { "<blockquote>\n", "</blockquote>\n" } },
 	{ CMARK_NODE_LIST, { "<ul style=\"margin:0 0 16px;padding:0 0 0 20px\">\n", "</ul>\n" },
-	    { "", "" }, { "", "" } },
+	    { "", "" }, { "", "" }, { "<ul>\n", "</ul>\n" } },
 	{ CMARK_NODE_HEADING,
 	    { "<p style=\"margin:0 0 16px;font-size:20px;font-weight:bold\">", "</p>\n" },
-	    { "*", "*\n\n" }, { "", "\n\n" } },
-	{ CMARK_NODE_ITEM, { "<li>", "</li>\n" }, { "\xe2\x80\xa2 ", "" }, { "- ", "" } },
+	    { "*", "*\n\n" }, { "", "\n\n" }, { "<h2>", "</h2>\n" } },
+	{ CMARK_NODE_ITEM, { "<li>", "</li>\n" }, { "\xe2\x80\xa2 ", "" }, { "- ", "" },
+	    { "<li>", "</li>\n" } },
 };
 
 static void
@@ -412,7 +440,7 @@ node_around(struct walk *k, cmark_node *n, bool enter)
 	if (k->kind == WALK_SUBJECT)
 		return;
 	if (cmark_node_get_type(n) == CMARK_NODE_PARAGRAPH && in_tight_item(n)) {
-		if (k->kind != WALK_HTML && !enter)
+		if (k->kind != WALK_HTML && !on_paper(k) && !enter)
 			lit(k, cmark_node_next(cmark_node_parent(n)) == NULL ? "\n\n" : "\n");
 		return;
 	}
@@ -427,6 +455,7 @@ node_around(struct walk *k, cmark_node *n, bool enter)
 	for (size_t i = 0; i < sizeof around / sizeof *around; i++)
 		if (around[i].type == cmark_node_get_type(n))
 			lit(k, k->kind == WALK_HTML   ? around[i].html[!enter]
+			       : on_paper(k)          ? around[i].paper[!enter]
 			       : k->kind == WALK_CHAT ? around[i].chat[!enter]
 						      : around[i].plain[!enter]);
 }
@@ -449,7 +478,7 @@ node_walk(struct walk *k, cmark_node *n, bool enter)
 		lit(k, k->kind == WALK_SUBJECT ? " " : "\n");
 		break;
 	case CMARK_NODE_LINEBREAK:
-		lit(k, k->kind == WALK_HTML ? "<br>\n" : k->kind == WALK_SUBJECT ? " " : "\n");
+		lit(k, k->kind == WALK_HTML || on_paper(k) ? "<br>\n" : k->kind == WALK_SUBJECT ? " " : "\n");
 		break;
 	case CMARK_NODE_LINK:
 	case CMARK_NODE_IMAGE:
@@ -457,7 +486,7 @@ node_walk(struct walk *k, cmark_node *n, bool enter)
 		break;
 	case CMARK_NODE_THEMATIC_BREAK:
 		if (enter)
-			lit(k, k->kind == WALK_HTML ? "<hr>\n" : "---\n\n");
+			lit(k, k->kind == WALK_HTML || on_paper(k) ? "<hr>\n" : "---\n\n");
 		break;
 	default:
 		node_around(k, n, enter);
@@ -473,7 +502,43 @@ is_more(cmark_node *n)
 	return s != NULL && strstr(s, "<!--") != NULL && strstr(s, "more") != NULL;
 }
 
-/* Walk the blocks from `from` on; chat ends at <!-- more -->. */
+/* Text that says nothing: what stands between two answers in a row of them. */
+static bool
+is_between(const char *s)
+{
+	const char *end = s + strlen(s);
+	uint32_t c;
+
+	for (size_t n; s < end; s += n) {
+		n = utf8_decode(s, end, &c);
+		if (n == 0 || (c != 0xb7 && (c >= 0x80 || strchr(" \t|/,.-", (int)c) == NULL)))
+			return false;
+	}
+	return true;
+}
+
+/* A paragraph of answers and nothing else; on paper they stand at the foot. */
+static bool
+is_answers(const struct walk *k, cmark_node *paragraph)
+{
+	bool any = false;
+
+	if (cmark_node_get_type(paragraph) != CMARK_NODE_PARAGRAPH)
+		return false;
+	for (cmark_node *n = cmark_node_first_child(paragraph); n != NULL; n = cmark_node_next(n)) {
+		bool link = cmark_node_get_type(n) == CMARK_NODE_LINK &&
+		    link_tag(k->w, cmark_node_get_url(n)) != NULL;
+		bool text = cmark_node_get_type(n) == CMARK_NODE_TEXT &&
+		    is_between(cmark_node_get_literal(n));
+
+		if (!link && !text && cmark_node_get_type(n) != CMARK_NODE_SOFTBREAK)
+			return false;
+		any = any || link;
+	}
+	return any;
+}
+
+/* Walk the blocks from `from` on; chat and card end at <!-- more -->. */
 static void
 walk_blocks(struct compiling *w, cmark_node *from, enum walk_kind kind, struct program *p)
 {
@@ -481,10 +546,12 @@ walk_blocks(struct compiling *w, cmark_node *from, enum walk_kind kind, struct p
 
 	for (cmark_node *b = from; b != NULL; b = cmark_node_next(b)) {
 		if (is_more(b)) {
-			if (kind == WALK_CHAT)
+			if (kind == WALK_CHAT || kind == WALK_CARD)
 				break;
 			continue;
 		}
+		if (on_paper(&k) && is_answers(&k, b))
+			continue;
 		cmark_iter *it = cmark_iter_new(b);
 		cmark_event_type e;
 
@@ -579,6 +646,12 @@ programs_build(struct compiling *w, cmark_node *document)
 	program_end(&r->chat, w->c->mem);
 	small_print_chat(&r->chat_small, &small);
 	program_end(&r->chat_small, w->c->mem);
+	walk_blocks(w, body, WALK_PAPER, &r->paper);
+	program_end(&r->paper, w->c->mem);
+	walk_blocks(w, body, WALK_CARD, &r->card);
+	program_end(&r->card, w->c->mem);
+	small_print_paper(&r->paper_small, &small);
+	program_end(&r->paper_small, w->c->mem);
 	r->plain_quoted = program_quoted(&r->plain, w->c->mem);
 	r->html_quoted = program_quoted(&mail, w->c->mem);
 	r->there = true;

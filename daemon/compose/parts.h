@@ -18,6 +18,8 @@ struct compiled {
 	struct program subject;            /* plain */
 	struct program plain, html, chat;  /* chat: what stands before <!-- more --> */
 	struct program chat_small;         /* hook and small print, for under a chat message */
+	struct program paper, card;        /* below the heading; card: what stands before more */
+	struct program paper_small;
 	struct program plain_quoted;
 	struct program html_quoted;        /* html is a page of its own, here the logo is a part beside */
 	int n_buttons;
@@ -54,6 +56,7 @@ struct small_print {
 };
 void small_print_plain(struct program *p, const struct small_print *s);
 void small_print_chat(struct program *p, const struct small_print *s);
+void small_print_paper(struct program *p, const struct small_print *s);
 /* A page up to the text (logo: an address, or NULL), and from the text on with the small print. */
 void frame_open(struct program *p, const struct small_print *s, const char *logo);
 void frame_close(struct program *p, const struct small_print *s);

@@ -24,6 +24,7 @@ static const struct word english[] = {
 	{ "invite-withdrawn-body",
 	    "This invitation is withdrawn. You need not do anything: it leaves your calendar." },
 	{ "invite-changed", "Changed" },
+	{ "print-scan", "Scan the code with the camera of your phone, or type the address." },
 	{ "answer-done", "I have done it" },
 	{ "answer-later", "Later, please" },
 	{ "answer-not-for-me", "Not for me" },
