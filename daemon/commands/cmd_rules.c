@@ -103,6 +103,7 @@ cmd_reload(struct command *c, int argc, char **argv)
 struct when_order {
 	const struct zone *zone;
 	struct civil start, until;
+	bool is_date; /* the start has no time of day */
 	bool has_until;
 	int64_t count;
 };
@@ -120,13 +121,17 @@ static int
 when_rule(const struct when_order *o, const char *rule)
 {
 	char reason[160];
-	struct rrule *r = rrule_new(rule, o->start, reason, sizeof reason);
+	struct rrule *r = o->is_date ?
+	    rrule_new(rule, o->start.day, reason, sizeof reason) :
+	    rrule_new_timed(rule, o->start, o->zone, reason, sizeof reason);
 	struct civil c;
 
 	if (r == NULL) {
 		fprintf(stderr, "nudge: the rule is refused: %s\n", reason);
 		return EXIT_FINDINGS;
 	}
+	if (reason[0] != '\0')
+		fprintf(stderr, "nudge: %s\n", reason);
 	for (int64_t i = 0; i < o->count && rrule_next(r, &c) == 0; i++) {
 		if (o->has_until && civil_compare(o->until, c) < 0)
 			break;
@@ -161,7 +166,8 @@ static const char when_usage[] =
     "usage: nudge when CAMPAIGN|--rrule RULE --start LOCAL [--tz ZONE] [--count N]\n"
     "                  [--until LOCAL]\n"
     "\n"
-    "The moments of a campaign's rhythm, or of an RFC 5545 rule, one a line.\n";
+    "The moments of a campaign's rhythm, or of an RFC 5545 rule, one a line.\n"
+    "A rule is of daily or coarser frequency; --start with a time of day gives its BYHOUR a say.\n";
 
 int
 cmd_when(struct command *c, int argc, char **argv)
@@ -183,6 +189,7 @@ cmd_when(struct command *c, int argc, char **argv)
 		fprintf(stderr, "nudge: --start and --until want 2026-10-05T09:30, --count 1 to 100000\n");
 		return EXIT_USAGE;
 	}
+	o.is_date = strchr(start, ':') == NULL;
 	o.has_until = until != NULL;
 	/* "until 2026-12-31" means the end of that day. */
 	if (until != NULL && strchr(until, ':') == NULL)

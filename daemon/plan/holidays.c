@@ -132,8 +132,7 @@ recur_add(struct holidays *h, icalcomponent *calendar, icalcomponent *event, str
 	icalproperty *p = icalcomponent_get_first_property(event, ICAL_RRULE_PROPERTY);
 	struct icalrecurrencetype type = icalproperty_get_rrule(p);
 	char *text = icalrecurrencetype_as_string_r(&type);
-	struct rrule *r =
-	    text != NULL ? rrule_new(text, (struct civil){ start, 0 }, why, room) : NULL;
+	struct rrule *r = text != NULL ? rrule_new(text, start, why, room) : NULL;
 	struct civil c;
 
 	icalmemory_free_buffer(text);

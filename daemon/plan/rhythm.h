@@ -3,8 +3,8 @@
  *
  * Computed once per campaign and anchor date, without a zone, and shared by everyone who starts on
  * that date: a series.  A person's zone and place in the window come afterwards (plan/rest.h).
- * RRULEs are iterated by libical floating; what it gets wrong is refused with a reason
- * (LIBRARIES.md): SECONDLY, MINUTELY, HOURLY, BYSETPOS with WEEKLY or DAILY, BYWEEKNO.
+ * RRULEs (RFC 5545 3.3.10) are our own, of day or coarser frequency; SECONDLY, MINUTELY, HOURLY, RSCALE
+ * and what the RFC forbids are refused with a reason.
  */
 #ifndef NUDGED_PLAN_RHYTHM_H
 #define NUDGED_PLAN_RHYTHM_H
@@ -40,13 +40,29 @@ int series_moment(struct series *s, int64_t k, struct moment *ret);
 /* The least k whose moment ends after c, or -1 when over. */
 int64_t series_index_after(struct series *s, struct civil c);
 
-/* ---- RRULE alone, for `nudge when` and tests ---- */
+/* ---- RRULE alone: series, holidays, `nudge when` and tests ---- */
 struct rrule;
-/* NULL and a reason in English in *ret_why (static or in reason[]) when refused. */
-struct rrule *rrule_new(const char *rule, struct civil start, char *reason, size_t room);
+struct zone;
+/*
+ * From a date: days at 00:00.  BYHOUR, BYMINUTE and BYSECOND are ignored, as the RFC demands, and
+ * reason[] then holds a sentence that says so; else it is "".  NULL: refused, and reason[] says why.
+ * A start that the rule does not name is no occurrence.  UNTIL as a date means the end of that day.
+ */
+struct rrule *rrule_new(const char *rule, struct day start, char *reason, size_t room);
+/*
+ * From a wall time: those parts expand; what they leave out is the start's.  UNTIL in UTC is compared
+ * in `zone` (which outlives the rule); with zone NULL it is read as wall time, as rrule_new() does.
+ */
+struct rrule *rrule_new_timed(
+    const char *rule, struct civil start, const struct zone *zone, char *reason, size_t room);
 void rrule_free(struct rrule **r);
-/* 0 or RHYTHM_OVER (also past the horizon, 400 years, or when it fires too rarely to be found). */
+/*
+ * 0 or RHYTHM_OVER, strictly later each time.  It ends with the year 9999, and as soon as it is certain
+ * that no other day fits: the calendar repeats every 400 years (some ms at worst).
+ */
 int rrule_next(struct rrule *r, struct civil *ret);
+/* Whether any day fits from this start on or, for an INTERVAL, from a later one.  Uses the rule up. */
+bool rrule_may_fire(struct rrule *r);
 
 /* E012 and E013 of LINT.md for every campaign. */
 void rhythm_check(const struct rulebase *rb, struct findings *f);

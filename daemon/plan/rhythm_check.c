@@ -24,29 +24,40 @@ often_check(const struct campaign *c, struct findings *f)
 			finding_add(f, "E012", r->place, "the distances of `after` must grow");
 }
 
+static void
+rule_check(const struct campaign *c, struct day start, struct findings *f)
+{
+	const struct rhythm *r = &c->rhythm;
+	char reason[160];
+	struct rrule *rule = rrule_new(r->rrule, start, reason, sizeof reason);
+
+	if (rule == NULL)
+		finding_add(f, "E012", r->place, "rrule: %s", reason);
+	else if (reason[0] != '\0')
+		finding_add(f, "E012", r->place,
+		    "rrule: BYHOUR, BYMINUTE and BYSECOND have no place here: the time of day comes from "
+		    "`at:`");
+	else if (!rrule_may_fire(rule))
+		finding_add(f, "E012", r->place, "this rhythm never fires: no day fits its rule");
+	rrule_free(&rule);
+}
+
 /* Does it fire at all, from any common start? */
 static void
 fires_check(const struct campaign *c, struct findings *f)
 {
 	const struct rhythm *r = &c->rhythm;
 	struct civil start = { day_of(2026, 1, 1), 0 };
-	char reason[160] = "";
 	struct moment m;
 
 	if (r->kind == RHYTHM_RRULE) {
-		struct rrule *rule = rrule_new(r->rrule, start, reason, sizeof reason);
-
-		if (rule == NULL) {
-			finding_add(f, "E012", r->place, "rrule: %s", reason);
-			return;
-		}
-		rrule_free(&rule);
+		rule_check(c, start.day, f);
+		return;
 	}
 	struct series *s = series_new(r, start);
 
 	if (series_moment(s, 0, &m) != 0)
-		finding_add(f, "E012", r->place,
-		    "this rhythm never fires: no day of the next hundred years fits it");
+		finding_add(f, "E012", r->place, "this rhythm never fires: it has no first moment");
 	series_free(&s);
 }
 

@@ -78,7 +78,7 @@ series_new(const struct rhythm *r, struct civil anchor)
 				s->sorted[s->n_sorted++] = s->sorted[i];
 	}
 	if (r->kind == RHYTHM_RRULE)
-		s->rule = rrule_new(r->rrule, (struct civil){ anchor.day, 0 }, reason, sizeof reason);
+		s->rule = rrule_new(r->rrule, anchor.day, reason, sizeof reason);
 	return s;
 }
 
