@@ -33,9 +33,9 @@ struct scanner {
 	struct template *t;
 	size_t room;
 	size_t stack[SECTIONS_MAX], depth;
-	const char *seen,
-	    *line_start; /* up to where lines are counted; tags come in order */
-	int line;
+	/* Up to where lines and columns are counted; tags come in order, so each byte is counted once. */
+	const char *seen, *line_start;
+	int line, column;
 	bool alone; /* the tag at hand stands alone on its line */
 	struct template_error *err;
 };
@@ -47,9 +47,12 @@ place(struct scanner *sc, const char *at, int *ret_line, int *ret_column)
 		if (*sc->seen == '\n') {
 			sc->line++;
 			sc->line_start = sc->seen + 1;
-		}
+			sc->column = 1;
+		} else
+			sc->column += ((unsigned char)*sc->seen & 0xc0) != 0x80;
 	*ret_line = sc->line;
-	*ret_column = at < sc->line_start
+	*ret_column = at == sc->seen ? sc->column
+	    : at < sc->line_start
 	    ? 1
 	    : (int)utf8_count(sc->line_start, (size_t)(at - sc->line_start)) + 1;
 }
@@ -252,6 +255,7 @@ template_compile(
 		.seen = source,
 		.line_start = source,
 		.line = 1,
+		.column = 1,
 		.err = err };
 
 	for (;;) {

@@ -33,6 +33,9 @@ struct loop {
 	struct loop_calls calls;
 	sd_event *event;
 	sd_event_source *due, *settle, *bell, *stepped;
+	/* Ours, not floating: libsystemd 252 never lets go of a loop with a floating inotify source. */
+	sd_event_source **watches;
+	size_t n_watches;
 	const char *watch;
 	int bell_fd, step_fd;
 	char bell_path[4096];
@@ -174,13 +177,28 @@ on_change(sd_event_source *s, const struct inotify_event *e, void *arg)
 	return 0;
 }
 
+static int
+watch_add(struct loop *l, const char *path)
+{
+	sd_event_source *s;
+	int rc = sd_event_add_inotify(l->event, &s, path,
+	    IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR, on_change, l);
+
+	if (rc < 0)
+		return rc;
+	l->watches = reallocarray(l->watches, l->n_watches + 1, sizeof *l->watches);
+	if (l->watches == NULL)
+		abort();
+	l->watches[l->n_watches++] = s;
+	return 0;
+}
+
 /* Folders are few; watching one twice is the same watch. */
 static int
 watch_tree(struct loop *l, const char *path, int depth)
 {
 	DIR *d;
-	int rc = sd_event_add_inotify(l->event, NULL, path,
-	    IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_ONLYDIR, on_change, l);
+	int rc = watch_add(l, path);
 
 	if (rc < 0 || depth >= WATCH_DEPTH || (d = opendir(path)) == NULL)
 		return rc;
@@ -278,6 +296,9 @@ loop_free(struct loop **lp)
 	sd_event_source_disable_unref(l->settle);
 	sd_event_source_disable_unref(l->bell);
 	sd_event_source_disable_unref(l->stepped);
+	for (size_t i = 0; i < l->n_watches; i++)
+		sd_event_source_disable_unref(l->watches[i]);
+	free(l->watches);
 	sd_event_unref(l->event);
 	if (l->bell_fd >= 0) {
 		close(l->bell_fd);

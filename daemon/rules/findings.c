@@ -191,7 +191,8 @@ findings_print_text(struct findings *f, FILE *out, bool colour)
 	SCOPED(text_deinit) struct text last = { 0 };
 	SCOPED(text_deinit) struct text source = { 0 };
 
-	qsort(f->v, f->n, sizeof *f->v, finding_compare);
+	if (f->n > 1)
+		qsort(f->v, f->n, sizeof *f->v, finding_compare);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *g = &f->v[i];
 		bool error = g->code[0] == 'E';
@@ -234,7 +235,8 @@ findings_print_json(struct findings *f, FILE *out)
 {
 	SCOPED(text_deinit) struct text path = { 0 };
 
-	qsort(f->v, f->n, sizeof *f->v, finding_compare);
+	if (f->n > 1)
+		qsort(f->v, f->n, sizeof *f->v, finding_compare);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct finding *g = &f->v[i];
 

@@ -7,15 +7,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/beneath.h"
 #include "base/fail.h"
 #include "base/parse.h"
 #include "base/scope.h"
@@ -37,18 +36,6 @@ dir_close(DIR **d)
 {
 	if (*d != NULL)
 		closedir(*d);
-}
-
-static int
-open_beneath(int root, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
-
-	return fd >= 0 ? (int)fd : -errno;
 }
 
 static void

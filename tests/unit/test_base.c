@@ -1,10 +1,15 @@
 /* Times, text, numbers, tokens and the store at their edges. */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/beneath.h"
 #include "base/dice.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -107,6 +112,78 @@ START_TEST(numbers_written)
 }
 END_TEST
 
+static const struct {
+	const char *path;
+	int flags, want; /* 0: it opens */
+} beneaths[] = {
+	{ "file", O_RDONLY, 0 },
+	{ "folder/inner", O_RDONLY, 0 },
+	{ "./folder//inner", O_RDONLY, 0 },
+	{ "folder/../file", O_RDONLY, 0 },
+	{ "folder", O_RDONLY | O_DIRECTORY, 0 },
+	{ ".", O_RDONLY | O_DIRECTORY, 0 },
+	{ "", O_RDONLY, -ENOENT },
+	{ "absent", O_RDONLY, -ENOENT },
+	{ "absent/inner", O_RDONLY, -ENOENT },
+	{ "file/inner", O_RDONLY, -ENOTDIR },
+	{ "file", O_RDONLY | O_DIRECTORY, -ENOTDIR },
+	{ "link", O_RDONLY, -ELOOP },
+	{ "link-to-folder", O_RDONLY | O_DIRECTORY, -ELOOP },
+	{ "link-to-folder/inner", O_RDONLY, -ELOOP },
+	{ "folder/up/file", O_RDONLY, -ELOOP },
+	{ "..", O_RDONLY | O_DIRECTORY, -EXDEV },
+	{ "../", O_RDONLY | O_DIRECTORY, -EXDEV },
+	{ "folder/../../file", O_RDONLY, -EXDEV },
+	{ "/etc/passwd", O_RDONLY, -EXDEV },
+};
+
+static void
+touch(const char *dir, const char *name)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+}
+
+/* The kernel's way and our own agree. */
+START_TEST(files_beneath)
+{
+	char dir[] = "/tmp/nudged-beneath-XXXXXX";
+	static const char *const made[] = { "folder/up", "folder/inner", "link", "link-to-folder",
+		"file" };
+	int root;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	root = open(dir, O_RDONLY | O_DIRECTORY);
+	ck_assert_int_eq(mkdirat(root, "folder", 0700), 0);
+	touch(dir, "file");
+	touch(dir, "folder/inner");
+	ck_assert_int_eq(symlinkat("file", root, "link"), 0);
+	ck_assert_int_eq(symlinkat("folder", root, "link-to-folder"), 0);
+	ck_assert_int_eq(symlinkat("..", root, "folder/up"), 0);
+	for (size_t i = 0; i < sizeof beneaths / sizeof *beneaths; i++) {
+		int a = open_beneath(root, beneaths[i].path, beneaths[i].flags);
+		int b = open_beneath_stepwise(root, beneaths[i].path, beneaths[i].flags);
+
+		ck_assert_msg(beneaths[i].want == 0 ? a >= 0 : a == beneaths[i].want,
+		    "'%s' by the kernel: %d", beneaths[i].path, a);
+		ck_assert_msg(beneaths[i].want == 0 ? b >= 0 : b == beneaths[i].want,
+		    "'%s' by steps: %d", beneaths[i].path, b);
+		ck_assert(a < 0 || close(a) == 0);
+		ck_assert(b < 0 || close(b) == 0);
+	}
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		ck_assert_int_eq(unlinkat(root, made[i], 0), 0);
+	ck_assert_int_eq(unlinkat(root, "folder", AT_REMOVEDIR), 0);
+	close(root);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 START_TEST(near_words)
 {
 	static const char *const words[] = { "rhythm", "channels", "audience" };
@@ -202,6 +279,7 @@ main(void)
 	tcase_add_test(tc, utf8);
 	tcase_add_test(tc, numbers);
 	tcase_add_test(tc, numbers_written);
+	tcase_add_test(tc, files_beneath);
 	tcase_add_test(tc, near_words);
 	tcase_add_test(tc, draws_are_even_and_stable);
 	tcase_add_test(tc, tokens);

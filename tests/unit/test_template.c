@@ -166,7 +166,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 20);
 	tcase_add_test(t, errors_have_places);
 	tcase_add_test(t, renders);
 	tcase_add_test(t, names_with_places);

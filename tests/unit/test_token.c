@@ -140,7 +140,7 @@ END_TEST
 START_TEST(forged_is_refused)
 {
 	const struct token_claim c = { 42, 3, { INT64_C(1767355200000000) } };
-	char good[TOKEN_TEXT], bad[TOKEN_TEXT];
+	char good[TOKEN_TEXT], bad[TOKEN_TEXT + 1];
 	struct token_claim got = { 0 };
 
 	token_make(&key, &c, good);
