@@ -42,7 +42,7 @@ def people_csv(path, n, seed=3):
     draw = random.Random(seed)
     with open(path, "w", encoding="utf-8") as out:
         out.write("id,name,email,team,language,role,time_zone,hire_date,contract_hours,manager,"
-                  "chat,leave_hours,absence_from,absence_until,ambassador,work_days\n")
+                  "chat,leave_hours,absence_from,absence_until,ambassador,work_days,work_hours\n")
         for i in range(n):
             manager = "" if i < 20 else f"P{i % 20}"
             away = ("2026-0%d-03" % draw.randint(2, 8), "2026-0%d-19" % draw.randint(8, 9)) \
@@ -55,7 +55,8 @@ def people_csv(path, n, seed=3):
                       f"{draw.choice([4, 16, 24, 36])},{manager},"
                       f"{'@p' + str(i) if draw.random() < 0.7 else ''},{draw.randint(0, 160)},"
                       f"{away[0]},{away[1]},{'yes' if i % 25 == 3 else ''},"
-                      f"{'monday tuesday thursday' if draw.random() < 0.1 else ''}\n")
+                      f"{'monday tuesday thursday' if draw.random() < 0.1 else ''},"
+                      f"{'09:15-12:45' if draw.random() < 0.1 else ''}\n")
 
 
 def organisation(n, start, campaigns=None):
