@@ -3,15 +3,15 @@
  * approves two runs, simulates the past quarter with answers and writes one page that shows it.
  * Everything it does it does through the same functions as the other commands; again is harmless.
  */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/file.h"
+#include "base/dice.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "commands/quarter.h"
 #include "commands/simulation.h"
 #include "compose/compose.h"
 #include "compose/program.h"
@@ -22,24 +22,7 @@
 #include "runs.h"
 #include "store/db.h"
 
-enum { DAYS_MAX = 200, SHOWN = 3, CARDS = 60, QUARTER = 92 };
-
-/* A sent message of one of the three people whose timeline is shown. */
-struct card {
-	char person[80], campaign[80], message[80], messenger[40], time[INSTANT_TEXT];
-	struct instant sent;
-	int language, channel;
-	int64_t number;
-};
-struct demo {
-	struct day first;
-	int sends[DAYS_MAX];
-	int64_t total, held, waits, skips;
-	char shown[SHOWN][80];
-	struct card cards[CARDS];
-	int n_shown, n_cards;
-	const struct rulebase *rb;
-};
+enum { QUARTER = 92 };
 
 static bool
 zone_known(const char *name)
@@ -70,7 +53,7 @@ people_ready(struct command *c, struct arena *mem)
 static int
 run_ready(struct command *c, struct arena *mem, const char *campaign, struct day start)
 {
-	struct run_order o = { .campaign = campaign, .every = "", .audience = "{}", .start = start };
+	struct run_order o = { .campaign = campaign, .every = "13 weeks", .audience = "{}", .start = start };
 	const char *id = NULL, *missing = "";
 	struct run *runs;
 	size_t n;
@@ -88,155 +71,101 @@ run_ready(struct command *c, struct arena *mem, const char *campaign, struct day
 	return rc != 0 ? EXIT_CANNOT : 0;
 }
 
-static bool
-is_shown(struct demo *d, const char *person)
-{
-	for (int i = 0; i < d->n_shown; i++)
-		if (strcmp(d->shown[i], person) == 0)
-			return true;
-	if (d->n_shown == SHOWN)
-		return false;
-	snprintf(d->shown[d->n_shown++], sizeof d->shown[0], "%s", person);
-	return true;
-}
-
-static void
-collect(void *arg, const struct decision_line *l)
-{
-	struct demo *d = arg;
-	int day = civil_of_seconds(instant_floor(l->time) + l->offset).day.n - d->first.n;
-	struct card *k;
-
-	d->held += l->verdict == VERDICT_HELD;
-	d->waits += l->verdict == VERDICT_WAIT;
-	d->skips += l->verdict == VERDICT_SKIP;
-	if (l->verdict != VERDICT_SEND)
-		return;
-	d->total++;
-	if (day >= 0 && day < DAYS_MAX)
-		d->sends[day]++;
-	if (d->n_cards == CARDS || !is_shown(d, l->person))
-		return;
-	k = &d->cards[d->n_cards++];
-	*k = (struct card){ .sent = l->time, .language = house_language(&d->rb->house, l->language),
-		.number = l->number };
-	snprintf(k->person, sizeof k->person, "%s", l->person);
-	snprintf(k->campaign, sizeof k->campaign, "%s", l->campaign);
-	snprintf(k->message, sizeof k->message, "%s", l->message);
-	snprintf(k->messenger, sizeof k->messenger, "%s", l->messenger);
-	instant_format(l->time, l->offset, k->time);
-	for (int ch = 0; ch < CHANNELS; ch++)
-		if (strcmp(channel_names[ch], l->channel) == 0)
-			k->channel = ch;
-}
-
-static void
-page_calendar(const struct demo *d, struct text *t)
-{
-	int most = 1;
-
-	for (int i = 0; i < QUARTER; i++)
-		most = d->sends[i] > most ? d->sends[i] : most;
-	text_puts(t, "<div class=\"cal\">");
-	for (int w = 0; w < 7; w++)
-		text_addf(t, "<b>%.2s</b>", weekday_names[w]);
-	for (int i = 0; i < day_weekday(d->first); i++)
-		text_puts(t, "<i></i>");
-	for (int i = 0; i <= QUARTER; i++) {
-		char day[DAY_TEXT];
-
-		text_addf(t, "<div style=\"background:rgba(11,107,80,%.2f)\"><small>%s</small>%d</div>",
-		    (double)d->sends[i] / most * 0.6, day_format(day_add(d->first, i), day) + 5,
-		    d->sends[i]);
-	}
-	text_puts(t, "</div>\n");
-}
-
-/* The message as its reader sees it, in a frame of its own without any rights. */
-static void
-page_message(struct command *c, struct arena *mem, const struct card *k, struct text *t)
-{
-	SCOPED(text_deinit) struct text html = { 0 };
-	const struct campaign *campaign = rulebase_campaign(c->rb, k->campaign);
-	const struct message *m = campaign != NULL ? campaign_message(campaign, k->message) : NULL;
-	struct person *p;
-	struct token_key key;
-	int ms = house_messenger(&c->rb->house, k->messenger);
-
-	if (m == NULL || ms < 0 || person_find(c->db, mem, k->person, &p) != 0)
-		return;
-	token_key_derive(0, &key);
-	const struct messenger *who = &c->rb->house.messengers[ms];
-	struct letter l = { .campaign = campaign, .message = m, .language = k->language,
-		.channel = (enum channel)k->channel, .messenger = who,
-		.messenger_name = who->name != NULL ? who->name : k->messenger, .to = p,
-		.zone = zone_find(c->rb->house.time_zone), .occurrence = "demo/0", .number = k->number,
-		.sent = k->sent, .expires = instant_add(k->sent, SPAN_DAYS(90)), .done_percent = -1,
-		.team_done = -1 };
-
-	compose_html(c->compose, &key, &l, &html);
-	text_addf(t, "<h3>%.16s &middot; %s &middot; %s</h3><iframe sandbox loading=\"lazy\" srcdoc=\"",
-	    k->time, channel_names[k->channel], k->messenger);
-	add_html(t, text_string(&html), html.len);
-	text_puts(t, "\"></iframe>\n");
-}
-
 static int
-page_write(struct command *c, struct arena *mem, const struct demo *d, const char *path)
+simulate(struct command *c, struct arena *mem, struct day first, struct quarter *q)
 {
-	SCOPED(text_deinit) struct text t = { 0 };
-
-	text_puts(&t,
-	    "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>nudged: a quarter"
-	    "</title><meta name=\"viewport\" content=\"width=device-width\"><style>body{font:16px/1.5 "
-	    "sans-serif;max-width:960px;margin:24px auto;padding:0 16px;color:#1c2522}.cal{display:grid;"
-	    "grid-template-columns:repeat(7,1fr);gap:4px}.cal div{border:1px solid #c9d6d2;padding:6px;"
-	    "min-height:44px}small{display:block;color:#5c6b66}iframe{width:100%;height:420px;border:1px "
-	    "solid #c9d6d2}details{margin:8px 0}</style></head><body><h1>A quarter of nudges</h1>\n");
-	text_addf(&t, "<p>%lld messages went out. %lld times somebody was in the comparison group, %lld "
-		      "times a message waited for a fitting moment, and %lld times none was sent.</p>\n",
-	    (long long)d->total, (long long)d->held, (long long)d->waits, (long long)d->skips);
-	page_calendar(d, &t);
-	for (int i = 0; i < d->n_shown; i++) {
-		text_addf(&t, "<h2>What %s received</h2>\n", d->shown[i]);
-		for (int k = 0; k < d->n_cards; k++)
-			if (strcmp(d->cards[k].person, d->shown[i]) == 0)
-				page_message(c, mem, &d->cards[k], &t);
-	}
-	text_puts(&t, "</body></html>\n");
-	return file_write(path, text_string(&t), t.len, 0) < 0 ? EXIT_CANNOT : 0;
-}
-
-static int
-simulate(struct command *c, struct arena *mem, struct demo *d)
-{
-	struct simulation s = { .fresh = true, .seed = 1, .on_decision = collect, .arg = d };
+	struct simulation s = { .fresh = true, .seed = 1, .on_decision = quarter_decision,
+		.on_answer = quarter_answer, .arg = q };
 	const struct zone *z = zone_find(c->rb->house.time_zone);
 	int rc;
 
-	s.from = zone_instant(z, (struct civil){ d->first, 0 });
+	s.from = zone_instant(z, (struct civil){ first, 0 });
 	s.to = c->now;
 	s.answers = arena_printf(mem, "%s/../demo/answers.yaml", c->settings.words);
 	token_key_derive(s.seed, &s.key);
-	d->rb = c->rb;
 	rc = simulation_run(c, &s);
 	if (rc == 0)
-		printf("3. the past quarter, simulated: %lld messages, %lld answers\n", (long long)d->total,
-		    (long long)s.answered);
+		printf("3. the past quarter, simulated: %lld messages, %lld answers\n",
+		    (long long)quarter_sent(q), (long long)s.answered);
 	return rc;
 }
 
 static void
-next_steps(const struct command *c, const char *page)
+quarter_done(struct quarter **q)
 {
-	printf("4. %s shows it: a calendar, and what three people received\n\n", page);
-	printf("The spool of the real-time daemon is %s/spool\n\nWorth typing next:\n", c->settings.state);
-	static const char *const tries[] = { "check", "plan --person E0001",
-		"preview bravo-week/lunch-walk", "why E0001", "status --deep" };
+	quarter_free(q);
+}
 
-	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
-		printf("  build/nudge --state %s --rules %s %s\n", c->settings.state, c->settings.rules,
-		    tries[i]);
+/* Simulate on the rule base, which that uses up, then read it again for the page. */
+static int
+quarter_show(struct command *c, struct arena *mem, const char *page)
+{
+	struct day last = civil_of_seconds(instant_floor(c->now)).day, first = day_add(last, -QUARTER);
+	SCOPED(quarter_done) struct quarter *q = quarter_new(first, last);
+	int rc = run_ready(c, mem, "bravo-week", first);
+
+	if (rc == 0)
+		rc = run_ready(c, mem, "yearly-talk", first);
+	if (rc == 0)
+		rc = simulate(c, mem, first, q);
+	if (rc == 0)
+		rc = command_rules(c);
+	return rc == 0 ? quarter_write(c, q, page) : rc;
+}
+
+struct somebody {
+	char person[80], time[INSTANT_TEXT];
+};
+
+static void
+somebody_note(void *arg, const struct decision_line *l)
+{
+	struct somebody *s = arg;
+
+	if (l->verdict != VERDICT_SEND || s->person[0] != '\0')
+		return;
+	snprintf(s->person, sizeof s->person, "%s", l->person);
+	instant_format(l->time, l->offset, s->time);
+}
+
+/* Whom the daemon writes to next: the same plan as nudge plan makes. */
+static int
+next_reader(struct command *c, struct somebody *ret)
+{
+	struct simulation s = { .from = c->now, .to = instant_add(c->now, SPAN_DAYS(7)),
+		.on_decision = somebody_note, .arg = ret };
+	int rc = command_rules(c);
+
+	if (rc == 0)
+		rc = token_key_load(c->settings.state, &s.key) < 0 ? EXIT_CANNOT : 0;
+	s.seed = hash_bytes(s.key.secret, sizeof s.key.secret);
+	return rc == 0 ? simulation_run(c, &s) : rc;
+}
+
+/* The options that lead to this state and these rules, as the newcomer gave them. */
+static const char *
+options_told(const struct command *c, struct arena *mem)
+{
+	if (c->settings.config != NULL)
+		return arena_printf(mem, "--config %s", c->settings.config);
+	return arena_printf(mem, "--state %s --rules %s", c->settings.state, c->settings.rules);
+}
+
+static void
+next_steps(const struct command *c, struct arena *mem, const char *page, const struct somebody *who)
+{
+	const char *options = options_told(c, mem), *id = who->person[0] != '\0' ? who->person : "E0040";
+
+	printf("4. %s shows it: open it in a browser\n\n", page);
+	printf("nudged delivers what is due to %s/spool, a folder a day\n", c->settings.state);
+	if (who->person[0] != '\0')
+		printf("the next message is for %s, %.10s at %.5s\n", id, who->time, who->time + 11);
+	printf("\nWorth typing next, in another terminal:\n");
+	printf("  build/nudge %s check\n", options);
+	printf("  build/nudge %s preview bravo-week/lunch-walk --as text\n", options);
+	printf("  build/nudge %s plan --person %s\n", options, id);
+	printf("  build/nudge %s why %s          # once it was sent\n", options, id);
+	printf("  build/nudge %s status --deep\n", options);
 }
 
 int
@@ -245,7 +174,7 @@ cmd_demo(struct command *c, int argc, char **argv)
 	SCOPED(arena_free) struct arena *mem = arena_new("demo", (size_t)256 << 20);
 	bool help = false;
 	const struct option_slot slots[] = { { "--help", NULL, &help }, { NULL, NULL, NULL } };
-	struct demo *d;
+	struct somebody who = { 0 };
 	const char *page;
 	int rc;
 
@@ -257,22 +186,13 @@ cmd_demo(struct command *c, int argc, char **argv)
 	if ((rc = command_rules(c)) != 0 || (rc = command_state(c)) != 0 ||
 	    (rc = people_ready(c, mem)) != 0)
 		return rc;
-	d = calloc(1, sizeof *d);
-	if (d == NULL)
-		abort();
-	d->first = day_add(civil_of_seconds(instant_floor(c->now)).day, -QUARTER);
 	printf("2. the rule base %.12s has %zu campaigns and no error\n", c->rb->hash,
 	    c->rb->n_campaigns);
-	rc = run_ready(c, mem, "bravo-week", d->first);
-	if (rc == 0)
-		rc = run_ready(c, mem, "yearly-talk", d->first);
-	if (rc == 0)
-		rc = simulate(c, mem, d);
 	page = arena_printf(mem, "%s/quarter.html", c->settings.state);
-	if (rc == 0 && (rc = command_rules(c)) == 0)
-		rc = page_write(c, mem, d, page);
+	rc = quarter_show(c, mem, page);
 	if (rc == 0)
-		next_steps(c, page);
-	free(d);
+		rc = next_reader(c, &who);
+	if (rc == 0)
+		next_steps(c, mem, page, &who);
 	return rc;
 }

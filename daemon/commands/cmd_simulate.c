@@ -20,6 +20,7 @@ struct printing {
 	bool json;
 	const char *person, *campaign;
 	bool final_only;
+	int64_t shown;
 };
 
 static void
@@ -32,6 +33,7 @@ print(void *arg, const struct decision_line *l)
 		return;
 	if (p->final_only && l->verdict == VERDICT_WAIT)
 		return;
+	p->shown++;
 	if (p->json)
 		decision_print_json(p->out, l);
 	else
@@ -98,6 +100,18 @@ cmd_simulate(struct command *c, int argc, char **argv)
 	return rc;
 }
 
+/* An empty answer leaves a reader in doubt: say what was looked for, and where to look next. */
+static void
+nothing_planned(const struct simulation *s, const struct printing *p)
+{
+	char from[INSTANT_TEXT], to[INSTANT_TEXT];
+
+	fprintf(stderr, "Nothing goes out%s%s%s%s between %.10s and %.10s (nudge runs, nudge people show)\n",
+	    p->person != NULL ? " to " : "", p->person != NULL ? p->person : "",
+	    p->campaign != NULL ? " from " : "", p->campaign != NULL ? p->campaign : "",
+	    instant_format(s->from, 0, from), instant_format(s->to, 0, to));
+}
+
 static const char plan_usage[] =
     "usage: nudge plan [--from D] [--to D] [--person ID] [--campaign C] [--format text|json]\n"
     "\n"
@@ -135,5 +149,8 @@ cmd_plan(struct command *c, int argc, char **argv)
 	s.seed = hash_bytes(s.key.secret, sizeof s.key.secret);
 	s.on_decision = print;
 	s.arg = &p;
-	return simulation_run(c, &s);
+	rc = simulation_run(c, &s);
+	if (rc == 0 && p.shown == 0 && !p.json)
+		nothing_planned(&s, &p);
+	return rc;
 }

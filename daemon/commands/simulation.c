@@ -183,6 +183,21 @@ progress(const struct simulation *s, struct instant now, int *last)
 	    "########################################", percent);
 }
 
+/* The next answer; one that comes too late, after a stop for instance, counts for nothing. */
+static int
+answer_give(struct acting *a)
+{
+	struct coming c = heap_pop(a);
+	int rc = engine_answer(a->engine, c.person, c.run, c.answer, c.at);
+
+	if (rc == ENGINE_DONE) {
+		a->s->answered++;
+		if (a->s->on_answer != NULL)
+			a->s->on_answer(a->s->arg, c.person, c.run, c.answer, c.at);
+	}
+	return rc;
+}
+
 static int
 act(struct acting *a)
 {
@@ -192,11 +207,8 @@ act(struct acting *a)
 
 	while (!instant_before(s->to, now)) {
 		while (a->n > 0 && !instant_before(now, a->coming[0].at)) {
-			struct coming c = heap_pop(a);
-
-			if (engine_answer(a->engine, c.person, c.run, c.answer, c.at) < 0)
+			if (answer_give(a) < 0)
 				return EXIT_CANNOT;
-			s->answered++;
 		}
 		if (engine_tick(a->engine, now, &next) < 0)
 			return EXIT_CANNOT;

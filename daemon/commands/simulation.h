@@ -7,6 +7,8 @@
 #include "command.h"
 #include "engine.h"
 
+typedef void answer_fn(void *arg, const char *person, const char *run, const char *answer,
+    struct instant at);
 struct simulation {
 	struct instant from, to;
 	uint64_t seed;
@@ -15,6 +17,7 @@ struct simulation {
 	const char *spool;     /* folder, or NULL */
 	bool fresh;            /* forget what the state has so far: a simulation; else: a plan */
 	decision_fn *on_decision;
+	answer_fn *on_answer;  /* may be NULL, as on_decision */
 	void *arg;
 	int64_t decisions, answered; /* counted */
 };

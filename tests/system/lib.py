@@ -1,4 +1,5 @@
 """What the system tests share: where the programs are, how to run them, a scratch folder."""
+import datetime
 import os
 import random
 import shutil
@@ -45,8 +46,9 @@ def people_csv(path, n, seed=3):
                   "chat,leave_hours,absence_from,absence_until,ambassador,work_days,work_hours\n")
         for i in range(n):
             manager = "" if i < 20 else f"P{i % 20}"
-            away = ("2026-0%d-03" % draw.randint(2, 8), "2026-0%d-19" % draw.randint(8, 9)) \
-                if draw.random() < 0.1 else ("", "")
+            start = datetime.date(2026, 1, 5) + datetime.timedelta(draw.randint(0, 330))
+            away = (start, start + datetime.timedelta(draw.choice([0, 1, 4, 9, 20, 90]))) \
+                if draw.random() < 0.3 else ("", "")
             zone = draw.choice(["", "", "", "America/New_York", "Australia/Lord_Howe",
                                 "Africa/Casablanca"])
             out.write(f"P{i},Person {i},p{i}@zorg.example,t{i % 20},{draw.choice(['nl', 'nl', 'en'])},"
