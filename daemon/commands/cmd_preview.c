@@ -16,12 +16,12 @@
 
 static const char usage[] =
     "usage: nudge preview CAMPAIGN/MESSAGE [--person ID] [--lang L] [--channel C]\n"
-    "                     [--as html|text|json|ics|eml|card]\n"
+    "                     [--as html|text|json|ics|eml|card] [--format slack|teams|...]\n"
     "\n"
     "A message as a person gets it; without --person as Sam, who is nobody.\n";
 
 struct wish {
-	const char *person, *lang, *channel, *as;
+	const char *person, *lang, *channel, *as, *format;
 };
 
 static const struct person nobody = { .id = "sam", .name = "Sam Voorbeeld",
@@ -96,19 +96,40 @@ messenger_pick(const struct rulebase *rb, const struct message *m)
 	return &rb->house.messengers[0];
 }
 
+/* As the chat system of --format gets it. */
 static int
-print(struct command *c, const struct letter *l, const char *as)
+chat_print(struct command *c, const struct token_key *key, const struct letter *l, const char *format)
+{
+	SCOPED(text_deinit) struct text out = { 0 };
+	int i = format != NULL ? parse_word(format, chat_format_names, CHAT_FORMATS) : CHAT_SLACK;
+
+	if (i < 0) {
+		fprintf(stderr, "nudge: --format wants one of");
+		for (i = 0; i < CHAT_FORMATS; i++)
+			fprintf(stderr, " %s", chat_format_names[i]);
+		fputc('\n', stderr);
+		return EXIT_USAGE;
+	}
+	compose_chat(c->compose, key, l, (enum chat_format)i, &out);
+	fwrite(text_string(&out), 1, out.len, stdout);
+	return EXIT_DONE;
+}
+
+static int
+print(struct command *c, const struct letter *l, const char *as, const char *format)
 {
 	static const struct {
 		const char *as;
 		void (*fn)(const struct compose *, const struct token_key *, const struct letter *,
 		    struct text *);
-	} outputs[] = { { "text", compose_plain }, { "html", compose_html }, { "json", compose_chat },
-		{ "ics", compose_invite }, { "eml", compose_email }, { "card", compose_html } };
+	} outputs[] = { { "text", compose_plain }, { "html", compose_html }, { "ics", compose_invite },
+		{ "eml", compose_email }, { "card", compose_html } };
 	SCOPED(text_deinit) struct text out = { 0 };
 	struct token_key key;
 
 	token_key_derive(0, &key); /* links of a preview lead nowhere */
+	if (strcmp(as, "json") == 0)
+		return chat_print(c, &key, l, format);
 	for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
 		if (strcmp(outputs[i].as, as) == 0) {
 			outputs[i].fn(c->compose, &key, l, &out);
@@ -159,6 +180,7 @@ cmd_preview(struct command *c, int argc, char **argv)
 	bool help = false;
 	const struct option_slot slots[] = { { "--person", &w.person, NULL },
 		{ "--lang", &w.lang, NULL }, { "--channel", &w.channel, NULL }, { "--as", &w.as, NULL },
+		{ "--format", &w.format, NULL },
 		{ "--help", NULL, &help }, { NULL, NULL, NULL } };
 	struct letter l = { 0 };
 	int rc;
@@ -174,5 +196,6 @@ cmd_preview(struct command *c, int argc, char **argv)
 		fprintf(stderr, "nudge: the person has no known time zone\n");
 		return EXIT_FINDINGS;
 	}
-	return print(c, &l, w.as != NULL ? w.as : as_channel[l.channel]);
+	return print(c, &l, w.as != NULL ? w.as : as_channel[l.channel],
+	    w.format);
 }

@@ -60,78 +60,49 @@ face_name(struct command *c, struct arena *mem, const struct messenger *m, const
 
 /* ---- chat ---- */
 
-/* Slack's markup, whose & < > are escaped already, as HTML: links, lines, a bold first line. */
+/* The links of a text in HTML, of which only that they are links should show here. */
 static const char *
-chat_html(struct arena *mem, const char *s)
+links_dulled(struct arena *mem, const char *s)
 {
 	SCOPED(text_deinit) struct text t = { 0 };
 
-	if (*s == '*' && strstr(s, "*\n") != NULL) {
-		const char *end = strstr(s, "*\n");
-
-		text_puts(&t, "<b>");
-		text_add(&t, s + 1, (size_t)(end - s - 1));
-		text_puts(&t, "</b>");
-		s = end + 1;
-	}
-	for (const char *bar, *end; *s != '\0'; s++) {
-		if (*s == '<' && (bar = strchr(s, '|')) != NULL && (end = strchr(bar, '>')) != NULL) {
+	while (*s != '\0')
+		if (strncmp(s, "<a ", 3) == 0) {
 			text_puts(&t, "<u>");
-			text_add(&t, bar + 1, (size_t)(end - bar - 1));
+			s += strcspn(s, ">") + 1;
+		} else if (strncmp(s, "</a>", 4) == 0) {
 			text_puts(&t, "</u>");
-			s = end;
-		} else if (*s == '\n')
-			text_puts(&t, "<br>");
-		else if (*s == '"')
-			text_puts(&t, "&quot;");
-		else
-			text_putc(&t, *s);
-	}
+			s += 4;
+		} else
+			text_putc(&t, *s++);
 	return arena_copyn(mem, text_string(&t), t.len);
 }
 
-static const char *
-block_text(json_t *blocks, const char *type)
-{
-	json_t *block;
-	size_t i;
-	const char *s = NULL;
-
-	json_array_foreach (blocks, i, block) {
-		if (strcmp(json_string_value(json_object_get(block, "type")), type) != 0)
-			continue;
-		if (json_unpack(block, "{s:{s:s}}", "text", "text", &s) != 0)
-			json_unpack(block, "{s:[{s:s}]}", "elements", "text", &s);
-	}
-	return s != NULL ? s : "";
-}
-
-static json_t *
-chat_buttons(json_t *blocks)
-{
-	json_t *list = json_array(), *block, *button;
-	size_t i, j;
-	const char *label;
-
-	json_array_foreach (blocks, i, block)
-		if (strcmp(json_string_value(json_object_get(block, "type")), "actions") == 0)
-			json_array_foreach (json_object_get(block, "elements"), j, button)
-				if (json_unpack(button, "{s:{s:s}}", "text", "text", &label) == 0)
-					json_array_append_new(list, json_string(label));
-	return list;
-}
-
+/* Google's cards are the format whose texts are HTML. */
 static json_t *
 chat_data(struct command *c, struct arena *mem, const struct token_key *key, const struct letter *l)
 {
 	SCOPED(text_deinit) struct text t = { 0 };
-	json_t *chat, *blocks, *ret;
+	json_t *chat, *cards, *widgets, *widget, *button, *buttons = json_array(), *ret;
+	const char *text[2] = { "", "" }, *label;
+	size_t i, j, n = 0;
 
-	compose_chat(c->compose, key, l, &t);
+	compose_chat(c->compose, key, l, CHAT_GOOGLE, &t);
 	chat = json_loadb(text_string(&t), t.len, 0, NULL);
-	blocks = json_object_get(chat, "blocks");
-	ret = json_pack("{s:s,s:s,s:o}", "text", chat_html(mem, block_text(blocks, "section")), "small",
-	    chat_html(mem, block_text(blocks, "context")), "buttons", chat_buttons(blocks));
+	cards = json_object_get(chat, "cardsV2");
+	if (json_unpack(cards, "[{s:{s:[{s:o}]}}]", "card", "sections", "widgets", &widgets) != 0)
+		widgets = NULL;
+	json_array_foreach (widgets, i, widget) {
+		if (n < 2 && json_unpack(widget, "{s:{s:s}}", "textParagraph", "text", &text[n]) == 0)
+			n++;
+		json_array_foreach (
+		    json_object_get(json_object_get(widget, "buttonList"), "buttons"), j, button)
+			if (json_unpack(button, "{s:s}", "text", &label) == 0)
+				json_array_append_new(buttons, json_string(label));
+	}
+	/* a message may be nothing but its heading: then the small print is the only text */
+	ret = json_pack("{s:s,s:s,s:o}", "text", links_dulled(mem, n == 2 ? text[0] : ""), "small",
+	    links_dulled(mem, text[n > 0 ? n - 1 : 0]), "buttons", buttons);
 	json_decref(chat);
 	return ret;
 }

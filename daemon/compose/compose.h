@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/when.h"
+#include "compose/chat_format.h"
 #include "compose/token.h"
 #include "rules/rulebase.h"
 
@@ -95,8 +96,9 @@ void compose_feed_open(const struct compose *c, struct text *ret);
 void compose_feed_event(const struct compose *c, const struct token_key *k,
     const struct letter *l, struct text *ret);
 void compose_feed_close(struct text *ret);
+/* The request body of a chat format: JSON, for Zulip a form. */
 void compose_chat(const struct compose *c, const struct token_key *k, const struct letter *l,
-    struct text *ret); /* Slack-compatible JSON: text + blocks */
+    enum chat_format format, struct text *ret);
 /*
  * On paper: a letter (A4) at the first contact of a run, a reminder card (A6, what stands before
  * <!-- more -->) at the later ones.  A document holds sheets of one kind, each on a page of its own,

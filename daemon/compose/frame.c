@@ -75,26 +75,11 @@ small_print_paper(struct program *p, const struct small_print *s)
 	reasons(p, s, ESCAPE_HTML, " ");
 }
 
-static void
-chat_link(struct program *p, const struct small_print *s, const char *key, enum slot_kind kind)
-{
-	program_puts(p, "<");
-	slot(p, s, kind, ESCAPE_CHAT);
-	program_puts(p, "|");
-	words(p, s, key, ESCAPE_CHAT);
-	program_puts(p, ">");
-}
-
+/* Without hook and links: each chat format has places of its own for those. */
 void
 small_print_chat(struct program *p, const struct small_print *s)
 {
-	program_puts(p, "*");
-	slot(p, s, SLOT_HOOK, ESCAPE_CHAT);
-	program_puts(p, "*\n");
-	reasons(p, s, ESCAPE_CHAT, "\n");
-	chat_link(p, s, "small-answers", SLOT_PAGE_LINK);
-	program_puts(p, " \xc2\xb7 ");
-	chat_link(p, s, "small-stop", SLOT_STOP_LINK);
+	reasons(p, s, ESCAPE_MARKED, "\n");
 }
 
 static const char page_style[] =

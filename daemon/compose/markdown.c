@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/parse.h"
 #include "base/scope.h"
+#include "compose/chat_marks.h"
 #include "compose/parts.h"
 #include "compose/template.h"
 #include "compose/tokens.h"
@@ -225,7 +226,7 @@ static enum escape
 escape_of(const struct walk *k)
 {
 	return k->kind == WALK_HTML || on_paper(k) ? ESCAPE_HTML
-	    : k->kind == WALK_CHAT		   ? ESCAPE_CHAT
+	    : k->kind == WALK_CHAT		   ? ESCAPE_MARKED
 						   : ESCAPE_NONE;
 }
 
@@ -237,7 +238,7 @@ text_literal(struct walk *k, const char *s, size_t len)
 	if (k->kind == WALK_HTML || on_paper(k))
 		add_html(&t, s, len);
 	else if (k->kind == WALK_CHAT)
-		add_chat(&t, s, len);
+		add_marked(&t, s, len);
 	else
 		text_add(&t, s, len);
 	program_literal(k->p, text_string(&t), t.len);
@@ -398,18 +399,19 @@ link_walk(struct walk *k, cmark_node *n, bool enter)
 	else if (on_paper(k))
 		link_paper(k, n, enter);
 	else if (k->kind == WALK_CHAT && enter) {
-		lit(k, "<");
+		lit(k, (char[]){ MARK_LINK, '\0' });
 		link_address(k, url);
-		lit(k, "|");
+		lit(k, (char[]){ MARK_LABEL, '\0' });
 	} else if (k->kind == WALK_CHAT)
-		lit(k, ">");
+		lit(k, (char[]){ MARK_LINK_END, '\0' });
 	else if (!enter) {
 		lit(k, ": ");
 		link_address(k, url);
 	}
 }
 
-/* Marks around inline and block nodes per output (enter, leave of each). */
+/* Marks around inline and block nodes per output (enter, leave of each); chat: enum mark. */
+_Static_assert(MARK_STRONG == 1 && MARK_EMPHASIS == 3, "as written in the table");
 static const struct {
 	cmark_node_type type;
 	const char *html[2], *chat[2], *plain[2], *paper[2];
@@ -417,9 +419,9 @@ static const struct {
 	{ CMARK_NODE_PARAGRAPH,
 	    { "<p style=\"margin:0 0 16px\">", "</p>\n" }, { "", "\n\n" }, { "", "\n\n" },
 	    { "<p>", "</p>\n" } },
-	{ CMARK_NODE_STRONG, { "<strong>", "</strong>" }, { "*", "*" }, { "", "" },
+	{ CMARK_NODE_STRONG, { "<strong>", "</strong>" }, { "\1", "\2" }, { "", "" },
 	    { "<strong>", "</strong>" } },
-	{ CMARK_NODE_EMPH, { "<em>", "</em>" }, { "_", "_" }, { "", "" },
+	{ CMARK_NODE_EMPH, { "<em>", "</em>" }, { "\3", "\4" }, { "", "" },
 	    { "<em>", "</em>" } },
 	{ CMARK_NODE_BLOCK_QUOTE,
 	    { "<blockquote style=\"margin:0 0 16px;padding:0 0 0 12px;border-left:3px solid "
@@ -429,7 +431,7 @@ static const struct {
 	    { "", "" }, { "", "" }, { "<ul>\n", "</ul>\n" } },
 	{ CMARK_NODE_HEADING,
 	    { "<p style=\"margin:0 0 16px;font-size:20px;font-weight:bold\">", "</p>\n" },
-	    { "*", "*\n\n" }, { "", "\n\n" }, { "<h2>", "</h2>\n" } },
+	    { "\1", "\2\n\n" }, { "", "\n\n" }, { "<h2>", "</h2>\n" } },
 	{ CMARK_NODE_ITEM, { "<li>", "</li>\n" }, { "\xe2\x80\xa2 ", "" }, { "- ", "" },
 	    { "<li>", "</li>\n" } },
 };
@@ -517,7 +519,22 @@ is_between(const char *s)
 	return true;
 }
 
-/* A paragraph of answers and nothing else; on paper they stand at the foot. */
+/* Is it one of the answers that chats and paper show below the text? */
+static bool
+is_answer(const struct walk *k, cmark_node *n)
+{
+	const struct tag *tag =
+	    cmark_node_get_type(n) == CMARK_NODE_LINK ? link_tag(k->w, cmark_node_get_url(n)) : NULL;
+
+	if (tag == NULL || tag->op.slot != SLOT_ANSWER)
+		return false;
+	for (int i = 0; i < k->w->ret->n_buttons; i++)
+		if (k->w->ret->buttons[i] == tag->op.answer)
+			return true;
+	return false;
+}
+
+/* A paragraph of answers and nothing else; in chats and on paper they stand at the foot. */
 static bool
 is_answers(const struct walk *k, cmark_node *paragraph)
 {
@@ -526,8 +543,7 @@ is_answers(const struct walk *k, cmark_node *paragraph)
 	if (cmark_node_get_type(paragraph) != CMARK_NODE_PARAGRAPH)
 		return false;
 	for (cmark_node *n = cmark_node_first_child(paragraph); n != NULL; n = cmark_node_next(n)) {
-		bool link = cmark_node_get_type(n) == CMARK_NODE_LINK &&
-		    link_tag(k->w, cmark_node_get_url(n)) != NULL;
+		bool link = is_answer(k, n);
 		bool text = cmark_node_get_type(n) == CMARK_NODE_TEXT &&
 		    is_between(cmark_node_get_literal(n));
 
@@ -550,7 +566,7 @@ walk_blocks(struct compiling *w, cmark_node *from, enum walk_kind kind, struct p
 				break;
 			continue;
 		}
-		if (on_paper(&k) && is_answers(&k, b))
+		if ((on_paper(&k) || kind == WALK_CHAT) && is_answers(&k, b))
 			continue;
 		cmark_iter *it = cmark_iter_new(b);
 		cmark_event_type e;

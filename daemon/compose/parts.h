@@ -16,8 +16,9 @@ struct word_list {
 struct compiled {
 	bool there, figures;
 	struct program subject;            /* plain */
-	struct program plain, html, chat;  /* chat: what stands before <!-- more --> */
-	struct program chat_small;         /* hook and small print, for under a chat message */
+	struct program plain, html;
+	struct program chat;               /* marked (chat_marks.h); what stands before <!-- more --> */
+	struct program chat_small;         /* small print without its links, for under a chat message */
 	struct program paper, card;        /* below the heading; card: what stands before more */
 	struct program paper_small;
 	struct program plain_quoted;

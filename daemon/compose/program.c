@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/scope.h"
+#include "compose/chat_marks.h"
 #include "compose/parts.h"
 #include "people/person.h"
 
@@ -318,7 +319,7 @@ slot_run(const struct program *p, const struct op *op, const struct running *r, 
 		if (op->escape == ESCAPE_HTML)
 			add_html(escaped, text_string(value), value->len);
 		else
-			add_chat(escaped, text_string(value), value->len);
+			add_marked(escaped, text_string(value), value->len);
 		from = escaped;
 	}
 	if (p->quoted)

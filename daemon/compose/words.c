@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/scope.h"
+#include "compose/chat_marks.h"
 #include "compose/parts.h"
 #include "rules/findings.h"
 #include "rules/yaml.h"
@@ -19,6 +20,7 @@ static const struct word english[] = {
 	{ "small-why-now-silence", "We had not heard from you for a while." },
 	{ "small-stop", "Stop these messages" },
 	{ "small-answers", "Answer, postpone or choose something else" },
+	{ "chat-more", "Read on" },
 	{ "small-stored", "Only your answer is stored, for you; nobody sees it with your name." },
 	{ "invite-withdrawn", "Withdrawn" },
 	{ "invite-withdrawn-body",
@@ -112,8 +114,8 @@ program_words(struct program *p, struct compose *c, int language, const char *ke
 		text_clear(&t);
 		if (escape == ESCAPE_HTML)
 			add_html(&t, s, len);
-		else if (escape == ESCAPE_CHAT)
-			add_chat(&t, s, len);
+		else if (escape == ESCAPE_MARKED)
+			add_marked(&t, s, len);
 		else
 			text_add(&t, s, len);
 		program_literal(p, text_string(&t), t.len);

@@ -163,7 +163,7 @@ compose_for(struct engine *e, const struct letter *l, struct text *ret)
 		compose_email(e->compose, &e->o.key, l, ret);
 		break;
 	case CHANNEL_CHAT:
-		compose_chat(e->compose, &e->o.key, l, ret);
+		compose_chat(e->compose, &e->o.key, l, CHAT_SLACK, ret);
 		break;
 	case CHANNEL_CALENDAR:
 		compose_invite(e->compose, &e->o.key, l, ret);

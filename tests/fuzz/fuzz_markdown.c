@@ -43,7 +43,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (strstr(text_string(&out), "<b>") != NULL)
 			abort(); /* a person's data or raw HTML became markup */
 		compose_email(c, &key, &l, &out);
-		compose_chat(c, &key, &l, &out);
+		for (enum chat_format i = 0; i < CHAT_FORMATS; i++) {
+			text_clear(&out);
+			compose_chat(c, &key, &l, i, &out);
+			if (!utf8_valid(text_string(&out), out.len, NULL))
+				abort();
+		}
 		compose_invite(c, &key, &l, &out);
 		text_deinit(&out);
 		compose_free(&c);

@@ -50,8 +50,13 @@ def check_page(page, where, language):
 
 
 def chat_text(block):
-    parts = [block["text"]] if "text" in block else block["elements"]
-    return "\n".join(html.unescape(p["text"] if isinstance(p["text"], str) else p["text"]["text"]) for p in parts)
+    """All that Slack shows of a block: texts in plain fields, and in mrkdwn."""
+    if isinstance(block, list):
+        return "\n".join(map(chat_text, block))
+    text = block.get("text", block.get("elements", ""))
+    if isinstance(text, str):
+        return html.unescape(text) if block["type"] == "mrkdwn" else text
+    return chat_text(text)
 
 
 kinds = {"leave-hours": "small-why-now", "yearly-talk": "small-why-now-date", "welcome": "small-why-now-date",
