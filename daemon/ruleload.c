@@ -16,9 +16,9 @@ house_check(const struct rulebase *rb, struct findings *f)
 	    rest_new(&rb->house, day_of(YEAR_MIN, 1, 1), day_of(YEAR_MAX, 12, 31), f);
 
 	rest_free(&r);
-	if (zone_find(rb->house.time_zone) == NULL)
-		finding_add(f, "E004", rb->house.place,
-		    "time_zone: '%.60s' is not a zone such as Europe/Amsterdam", rb->house.time_zone);
+	if (rb->house.time_zone != NULL && zone_find(rb->house.time_zone) == NULL)
+		finding_add(f, "E004", rb->house.zone_place,
+		    "'%.60s' is not a zone such as Europe/Amsterdam", rb->house.time_zone);
 }
 
 int
@@ -28,11 +28,11 @@ rules_open(const struct settings *s, const char *dir, struct findings *f,
 	struct house_style style = { .base_url = s->base_url, .from = s->from,
 		.organisation = s->organisation, .words_dir = s->words };
 	struct rulebase *rb = NULL;
-	int rc = rulebase_load(dir, f, &rb);
+	int rc = rulebase_read(dir, f, &rb);
 
 	*ret_rb = NULL;
 	*ret_compose = NULL;
-	if (rc < 0 || rb == NULL)
+	if (rc < 0)
 		return rc;
 	house_check(rb, f);
 	rhythm_check(rb, f);

@@ -52,6 +52,8 @@ campaign_compile(struct compose *c, const struct campaign *k, struct findings *f
 
 	logo_prepare(c, k);
 	c->texts[k->index] = arena_alloc(c->mem, k->n_messages * n + 1, sizeof **c->texts);
+	if (k->flawed && k->n_answers == 0)
+		return; /* every answer link would be told, though the mistake is in campaign.yaml */
 	for (size_t i = 0; i < k->n_messages; i++)
 		for (size_t lang = 0; lang < n; lang++)
 			if (k->messages[i].text[lang].body != NULL)

@@ -192,10 +192,9 @@ tokens_mark(struct compiling *w, const struct template *t, size_t from, size_t t
 						 : "partials ({{> }}) are not used in messages");
 			continue;
 		}
-		if (!op_resolve(w, k, &tag.op)) {
-			i = k->end > i ? k->end - 1 : i;
-			continue;
-		}
+		/* An unknown name ends the load; going on as if it were an answer finds only new mistakes. */
+		if (!op_resolve(w, k, &tag.op))
+			tag.op.slot = SLOT_ANSWER;
 		if (k->kind == TOKEN_SLOT) {
 			mark_put(w, out, tag);
 			continue;

@@ -99,8 +99,11 @@ void
 rhythm_check(const struct rulebase *rb, struct findings *f)
 {
 	for (size_t i = 0; i < rb->n_campaigns; i++) {
+		if (rb->campaigns[i].flawed)
+			continue;
 		often_check(&rb->campaigns[i], f);
 		fires_check(&rb->campaigns[i], f);
-		window_check(rb, &rb->campaigns[i], f);
+		if (!rb->house.flawed)
+			window_check(rb, &rb->campaigns[i], f);
 	}
 }

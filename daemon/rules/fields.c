@@ -256,6 +256,8 @@ read_wording(struct loading *l, const struct node *n, struct wording *ret)
 	for (size_t i = 0; i < n->n; i++) {
 		int lang = house_language(h, n->pairs[i].key);
 
+		if (lang < 0 && h->n_languages == 0)
+			continue; /* house.yaml has said so */
 		if (lang < 0)
 			finding_word(l->f, "E004", n->pairs[i].key_place, n->pairs[i].key, h->languages,
 			    h->n_languages, "'%.20s' is not a language of the house", n->pairs[i].key);

@@ -136,13 +136,17 @@ house_load(struct loading *l)
 
 	h->smallest_group = 15;
 	h->keep_answers = (struct period){ 90, UNIT_DAY };
-	h->place = file_start("house.yaml");
+	h->place = h->zone_place = file_start("house.yaml");
+	h->flawed = true;
 	if (bytes == NULL)
 		return;
 	root = yaml_read(l->mem, "house.yaml", 1, bytes, len, l->f);
 	if (root == NULL)
 		return;
 	fields_read(l, house_fields, root, h);
+	h->flawed = findings_errors(l->f) > 0;
+	if (node_find(root, "time_zone") != NULL)
+		h->zone_place = node_find(root, "time_zone")->value->place;
 	h->holiday_bytes = arena_alloc(l->mem, h->holidays.n + 1, sizeof *h->holiday_bytes);
 	for (size_t i = 0; i < h->holidays.n; i++)
 		h->holiday_bytes[i] =
@@ -389,8 +393,23 @@ rhythm_default_drop(struct campaign *c, const struct node *root)
 	c->rhythm.then = (struct period){ 0 };
 }
 
+/* The place of a value below keys of the file, as far as they are there. */
+static struct place
+value_place(const struct node *root, const char *const *keys, size_t n)
+{
+	struct place place = root->place;
+
+	for (size_t i = 0; i < n && root != NULL; i++) {
+		const struct pair *p = node_find(root, keys[i]);
+
+		root = p != NULL ? p->value : NULL;
+		place = root != NULL ? root->place : place;
+	}
+	return place;
+}
+
 static void
-references_check(struct loading *l, struct campaign *c)
+references_check(struct loading *l, struct campaign *c, const struct node *root)
 {
 	const char **ids = arena_alloc(l->mem, c->n_messages + 1, sizeof *ids);
 
@@ -401,7 +420,9 @@ references_check(struct loading *l, struct campaign *c)
 		const struct message *m = a->thanks != NULL ? campaign_message(c, a->thanks) : NULL;
 
 		if (a->thanks != NULL && m == NULL)
-			finding_word(l->f, "E009", a->place, a->thanks, ids, c->n_messages,
+			finding_word(l->f, "E009",
+			    value_place(root, (const char *const[]){ "answers", a->id, "thanks" }, 3),
+			    a->thanks, ids, c->n_messages,
 			    "answer '%s' thanks with the message '%.60s', which does not exist", a->id,
 			    a->thanks);
 		else if (m != NULL)
@@ -411,7 +432,9 @@ references_check(struct loading *l, struct campaign *c)
 		const struct message *m = campaign_message(c, c->unanswered_message);
 
 		if (m == NULL)
-			finding_word(l->f, "E009", c->place, c->unanswered_message, ids, c->n_messages,
+			finding_word(l->f, "E009",
+			    value_place(root, (const char *const[]){ "unanswered", "then" }, 2),
+			    c->unanswered_message, ids, c->n_messages,
 			    "unanswered leads to the message '%.60s', which does not exist",
 			    c->unanswered_message);
 		else
@@ -426,6 +449,7 @@ campaign_load(struct loading *l, struct campaign *c, const char *id)
 	struct node *root = NULL;
 	size_t len;
 	const char *bytes;
+	size_t before = findings_errors(l->f);
 
 	campaign_init(l, c, id, file);
 	l->campaign = c;
@@ -436,12 +460,14 @@ campaign_load(struct loading *l, struct campaign *c, const char *id)
 		rhythm_default_drop(c, root);
 		fields_read(l, campaign_fields, root, c);
 	}
+	c->flawed = root == NULL || findings_errors(l->f) > before;
 	if (c->logo != NULL)
 		c->logo_bytes = slurp(l, arena_printf(l->mem, "campaigns/%s/%s", id, c->logo),
 		    node_find(root, "logo")->value->place, LOGO_BYTES, &c->logo_len);
-	messages_load(l, c);
-	if (root != NULL)
-		references_check(l, c);
+	if (l->rb->house.n_languages > 0) /* else no file name can be judged */
+		messages_load(l, c);
+	if (root != NULL && l->rb->house.n_languages > 0)
+		references_check(l, c, root);
 }
 
 static void
@@ -538,7 +564,7 @@ reach_check(struct loading *l, const struct campaign *c)
 			const char *role = roles != NULL ? roles->values.v[r] : NULL;
 
 			if (!reaches(l->rb, c, role, (int)i))
-				finding_add(l->f, "E014", c->place,
+				finding_add(l->f, "E014", c->audience.place.file != NULL ? c->audience.place : c->place,
 				    "no message can ever reach language '%s'%s%s: add a text, or narrow the"
 				    " audience",
 				    language, role != NULL ? " and role " : "", role != NULL ? role : "");
@@ -558,7 +584,8 @@ whole_check(struct loading *l)
 		done_check(l, &rb->campaigns[i].audience, ids);
 		for (size_t j = 0; j < rb->campaigns[i].n_messages; j++)
 			done_check(l, &rb->campaigns[i].messages[j].audience, ids);
-		reach_check(l, &rb->campaigns[i]);
+		if (!rb->house.flawed && !rb->campaigns[i].flawed)
+			reach_check(l, &rb->campaigns[i]);
 	}
 }
 
@@ -579,11 +606,21 @@ rulebase_fill(struct loading *l)
 int
 rulebase_load(const char *dir, struct findings *findings, struct rulebase **ret)
 {
+	size_t before = findings_errors(findings);
+	int rc = rulebase_read(dir, findings, ret);
+
+	if (rc == 0 && findings_errors(findings) > before)
+		rulebase_free(ret);
+	return rc;
+}
+
+int
+rulebase_read(const char *dir, struct findings *findings, struct rulebase **ret)
+{
 	crypto_hash_sha256_state hash;
 	SCOPED(fd_close) int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct arena *mem;
 	struct loading l = { .f = findings, .root = root, .hash = &hash };
-	size_t before = findings_errors(findings);
 
 	if (root < 0)
 		return FAIL(-errno, "the rule base %s cannot be opened: %s", dir, strerror(errno));
@@ -596,8 +633,6 @@ rulebase_load(const char *dir, struct findings *findings, struct rulebase **ret)
 	l.rb->mem = mem;
 	rulebase_fill(&l);
 	*ret = l.rb;
-	if (findings_errors(findings) > before)
-		rulebase_free(ret);
 	return 0;
 }
 

@@ -103,7 +103,8 @@ struct house {
 	size_t n_avoid;
 	struct better_word *avoid;
 	struct words approvals;
-	struct place place;
+	struct place place, zone_place;
+	bool flawed; /* has errors: only a rule base that is being checked */
 };
 
 /* ---- campaigns ---- */
@@ -228,6 +229,7 @@ struct campaign {
 	struct message *messages;    /* sorted by id */
 	struct words ignore;
 	struct place place;
+	bool flawed; /* campaign.yaml has errors: only a rule base that is being checked */
 };
 
 struct rulebase {
@@ -243,6 +245,11 @@ struct rulebase {
  * 0: *ret is a rule base, or NULL when there were errors.  Negative: could not read at all.
  */
 int rulebase_load(const char *dir, struct findings *findings, struct rulebase **ret);
+/*
+ * The same, but *ret is there also with errors, so that further checks can read what is sound in it
+ * and all mistakes come in one go.  What is flawed is marked, and left alone by those checks.
+ */
+int rulebase_read(const char *dir, struct findings *findings, struct rulebase **ret);
 void rulebase_free(struct rulebase **rb);
 
 const struct campaign *rulebase_campaign(const struct rulebase *rb, const char *id);

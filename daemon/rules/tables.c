@@ -419,7 +419,7 @@ angle_own(struct loading *l, const struct field *fd, const struct node *n, void 
 	if (!read_text(l, n, "an angle", &word))
 		return;
 	m->angle = parse_word(word, angles->v, angles->n);
-	if (m->angle < 0)
+	if (m->angle < 0 && !(l->rb->house.flawed && angles->n == 0)) /* those errors come first */
 		finding_word(l->f, "E009", n->place, word, angles->v, angles->n,
 		    "'%.40s' is not an angle of house.yaml", word);
 }
@@ -439,6 +439,8 @@ message_messengers_own(struct loading *l, const struct field *fd, const struct n
 	for (size_t i = 0; i < m->messengers.n; i++) {
 		int k = house_messenger(h, m->messengers.v[i]);
 
+		if (k < 0 && h->flawed && h->n_messengers == 0)
+			continue; /* those errors come first */
 		if (k < 0)
 			finding_word(l->f, "E009",
 			    n->kind == NODE_LIST ? n->pairs[i].value->place : n->place,
