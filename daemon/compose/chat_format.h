@@ -55,7 +55,7 @@ struct chat_row {
 	int buttons_max;        /* real buttons; answers beyond become links.  0: links only */
 	int per_minute;         /* requests to one hook; 0: the system names no figure */
 	const char *method, *content_type;
-	const char *path;       /* put behind a URL that names no {key}; {to} and {key} are filled in */
+	const char *path;       /* put behind an address that is only a host; {to}, {key} are filled in */
 	const char *query;      /* put behind a URL that lacks it */
 	enum chat_auth auth;
 	bool shown;             /* 2xx: people see it; false: accepted, and may yet be dropped */
@@ -64,7 +64,9 @@ struct chat_row {
 	const char *ok_field, *ok_value; /* JSON member that a good answer has with this value, or NULL */
 	const char *wait_field; /* JSON member of a 429 that says how long */
 	int64_t wait_unit_us;   /* of that member */
-	const char *code_field; /* JSON member that names the error */
+	const char *code_field; /* JSON member that names the error; "a.b" is b in a */
+	const char *receipt_field; /* JSON member that names the message there */
+	bool shared;            /* one address for many people: 403 and 404 may mean the one, not it */
 };
 extern const struct chat_row chat_rows[CHAT_FORMATS];
 
