@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "compose/compose.h"
 #include "loop/doorbell.h"
 #include "plan/zone.h"
@@ -119,4 +120,33 @@ command_time(struct command *c, const char *option, const char *s, struct instan
 	fprintf(stderr, "nudge: %s wants a date such as 2026-10-05 or 2026-10-05T09:30, not '%s'\n",
 	    option, s);
 	return false;
+}
+
+bool
+command_end(struct command *c, const char *option, const char *s, struct instant *ret)
+{
+	struct day day;
+
+	if (!command_time(c, option, s, ret))
+		return false;
+	if (day_parse(s, &day))
+		*ret = instant_add(*ret, SPAN_OF(86399, 1));
+	return true;
+}
+
+const struct campaign *
+command_campaign(const struct command *c, const char *id)
+{
+	const struct campaign *k = rulebase_campaign(c->rb, id);
+	const char *ids[200], *near;
+	size_t n = 0;
+
+	if (k != NULL)
+		return k;
+	for (; n < c->rb->n_campaigns && n < sizeof ids / sizeof *ids; n++)
+		ids[n] = c->rb->campaigns[n].id;
+	near = nearest_word(id, ids, n);
+	fprintf(stderr, "nudge: there is no campaign '%.60s' in %s%s%s%s\n", id, c->settings.rules,
+	    near != NULL ? ": did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+	return NULL;
 }

@@ -7,6 +7,7 @@
 #include "base/when.h"
 #include "settings.h"
 
+struct campaign;
 struct compose;
 struct db;
 struct engine;
@@ -42,6 +43,11 @@ struct option_slot {
 bool command_options(int *argc, char **argv, const struct option_slot *slots);
 /* "2026-11-24" or with time; in the zone of the house when it has none.  Says so when wrong. */
 bool command_time(struct command *c, const char *option, const char *s, struct instant *ret);
+
+/* The same; a date alone means the end of that day. */
+bool command_end(struct command *c, const char *option, const char *s, struct instant *ret);
+/* The campaign, or NULL with a word about it and the nearest one. */
+const struct campaign *command_campaign(const struct command *c, const char *id);
 
 typedef int command_fn(struct command *c, int argc, char **argv);
 command_fn cmd_check, cmd_schema, cmd_people, cmd_schedule, cmd_approve, cmd_pause, cmd_resume,

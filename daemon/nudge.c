@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "command.h"
 #include "compose/compose.h"
 #include "rules/rulebase.h"
@@ -49,6 +50,23 @@ help(FILE *out)
 	return out == stdout ? EXIT_DONE : EXIT_USAGE;
 }
 
+static int
+unknown(const char *name)
+{
+	const char *names[sizeof commands / sizeof *commands], *near;
+
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		names[i] = commands[i].name;
+	near = nearest_word(name, names, sizeof commands / sizeof *commands);
+	fprintf(stderr, "nudge: there is no command '%.40s'", name);
+	if (near == NULL) {
+		fputs("\n", stderr);
+		return help(stderr);
+	}
+	fprintf(stderr, ": did you mean '%s'?\n", near);
+	return EXIT_USAGE;
+}
+
 /* Options before the command; the index of the command, 0 when something is wrong with them. */
 static int
 global_options(int argc, char **argv, const char **config, const char **state, const char **rules)
@@ -61,8 +79,13 @@ global_options(int argc, char **argv, const char **config, const char **state, c
 		    : strcmp(argv[i], "--rules") == 0		     ? rules
 								     : NULL;
 
-		if (into == NULL || i + 1 >= argc)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0)
+			return i;
+		if (into == NULL || i + 1 >= argc) {
+			fprintf(stderr, "nudge: %s %.60s\n", into == NULL ? "unknown option" : "a value is missing after",
+			    argv[i]);
 			return 0;
+		}
 		*into = argv[i + 1];
 		i += 2;
 	}
@@ -92,22 +115,21 @@ main(int argc, char **argv)
 
 	umask(077);
 	log_open("nudge", LOG_NOTICE);
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0))
-		return help(stdout);
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		puts("nudge " PACKAGE_VERSION);
-		return EXIT_DONE;
-	}
 	i = global_options(argc, argv, &config, &state, &rules);
 	if (i == 0 || i >= argc)
 		return help(stderr);
+	if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "help") == 0)
+		return help(stdout);
+	if (strcmp(argv[i], "--version") == 0) {
+		puts("nudge " PACKAGE_VERSION);
+		return EXIT_DONE;
+	}
 	rc = settings_load(config, state, rules, &c.settings);
 	if (rc != 0)
 		return rc < 0 ? EXIT_CANNOT : EXIT_FINDINGS;
 	for (size_t k = 0; k < sizeof commands / sizeof *commands; k++)
 		if (strcmp(commands[k].name, argv[i]) == 0)
 			return run(commands[k].run, &c, argc - i - 1, argv + i + 1);
-	fprintf(stderr, "nudge: there is no command '%.40s'\n", argv[i]);
 	settings_deinit(&c.settings);
-	return help(stderr);
+	return unknown(argv[i]);
 }

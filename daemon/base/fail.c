@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -16,6 +17,8 @@ fail_at(const char *fn, const char *file, int line, int r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	log_say(LOG_ERROR, "%s (%s:%d): %s", fn, file, line, what);
+	/* What comes first: most readers want no more; the place helps who mends the program. */
+	log_say(LOG_ERROR, "%s (%s, %s:%d)", what, fn, strrchr(file, '/') != NULL ? strrchr(file, '/') + 1 : file,
+	    line);
 	return r;
 }

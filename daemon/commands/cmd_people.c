@@ -36,7 +36,8 @@ import(struct command *c, const char *path, const char *teams, bool dry, bool sh
 	if (rc < 0)
 		return EXIT_CANNOT;
 	if (roster.errors > 0) {
-		fprintf(stderr, "nudge: %d mistakes; nothing was changed\n", roster.errors);
+		fprintf(stderr, "nudge: %d mistake%s; nothing was changed\n", roster.errors,
+		    roster.errors == 1 ? "" : "s");
 		return EXIT_FINDINGS;
 	}
 	if ((rc = command_state(c)) != 0)

@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "commands/look.h"
 #include "compose/compose.h"
 #include "people/people.h"
 #include "plan/zone.h"
@@ -57,11 +58,9 @@ message_pick(struct command *c, char *path, struct letter *l)
 		return EXIT_USAGE;
 	}
 	*slash = '\0';
-	l->campaign = rulebase_campaign(c->rb, path);
-	if (l->campaign == NULL) {
-		fprintf(stderr, "nudge: there is no campaign '%s'\n", path);
+	l->campaign = command_campaign(c, path);
+	if (l->campaign == NULL)
 		return EXIT_FINDINGS;
-	}
 	l->message = campaign_message(l->campaign, slash + 1);
 	if (l->message == NULL) {
 		fprintf(stderr, "nudge: %s has no message '%s'; it has", path, slash + 1);
@@ -141,7 +140,7 @@ print(struct command *c, const struct letter *l, const char *as, const char *for
 }
 
 static int
-letter_pick(struct command *c, const struct wish *w, struct letter *l)
+letter_pick(struct command *c, struct arena *mem, const struct wish *w, struct letter *l)
 {
 	int channel = w->channel != NULL ? parse_word(w->channel, channel_names, CHANNELS) : 0;
 	int rc = language_pick(c, w, l);
@@ -155,10 +154,15 @@ letter_pick(struct command *c, const struct wish *w, struct letter *l)
 		l->channel = CHANNEL_CALENDAR;
 	if (w->as != NULL && strcmp(w->as, "card") == 0)
 		l->channel = CHANNEL_PRINT;
+	if (rc == 0 && l->channel == CHANNEL_CALENDAR && !l->message->event.set) {
+		fprintf(stderr, "nudge: %s is no invitation: its tags have no event\n", l->message->id);
+		return EXIT_FINDINGS;
+	}
 	l->messenger = messenger_pick(c->rb, l->message);
 	l->messenger_name = l->messenger->name != NULL ? l->messenger->name
-	    : l->messenger->from == MESSENGER_MANAGER  ? "Manager"
-						       : "Collega";
+	    : l->to != &nobody ? look_face(c, mem, l->messenger, l->to)
+	    : compose_words(c->compose, l->language,
+		  l->messenger->from == MESSENGER_MANAGER ? "someone-manager" : "someone-colleague");
 	l->messenger_address = l->messenger->reply_to;
 	l->zone = zone_find(l->to->time_zone[0] != '\0' ? l->to->time_zone : c->rb->house.time_zone);
 	l->occurrence = "preview/0";
@@ -190,7 +194,7 @@ cmd_preview(struct command *c, int argc, char **argv)
 	if (help || argc != 1)
 		return command_usage(usage, help);
 	if ((rc = command_rules(c)) != 0 || (rc = person_pick(c, mem, w.person, &l.to)) != 0 ||
-	    (rc = message_pick(c, argv[0], &l)) != 0 || (rc = letter_pick(c, &w, &l)) != 0)
+	    (rc = message_pick(c, argv[0], &l)) != 0 || (rc = letter_pick(c, mem, &w, &l)) != 0)
 		return rc;
 	if (l.zone == NULL) {
 		fprintf(stderr, "nudge: the person has no known time zone\n");

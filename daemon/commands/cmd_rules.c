@@ -52,7 +52,8 @@ cmd_check(struct command *c, int argc, char **argv)
 	else
 		findings_print_text(
 		    f, stdout, isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL);
-	fprintf(stderr, "%zu errors, %zu warnings\n", findings_errors(f), findings_warnings(f));
+	fprintf(stderr, "%zu error%s, %zu warning%s\n", findings_errors(f),
+	    findings_errors(f) == 1 ? "" : "s", findings_warnings(f), findings_warnings(f) == 1 ? "" : "s");
 	return findings_errors(f) > 0 ? EXIT_FINDINGS : EXIT_DONE;
 }
 
@@ -144,14 +145,12 @@ when_rule(const struct when_order *o, const char *rule)
 static int
 when_campaign(struct command *c, const struct when_order *o, const char *id)
 {
-	const struct campaign *k = rulebase_campaign(c->rb, id);
+	const struct campaign *k = command_campaign(c, id);
 	struct series *s;
 	struct moment m;
 
-	if (k == NULL) {
-		fprintf(stderr, "nudge: there is no campaign '%s' in %s\n", id, c->settings.rules);
+	if (k == NULL)
 		return EXIT_FINDINGS;
-	}
 	s = series_new(&k->rhythm, o->start);
 	for (int64_t i = 0; i < o->count && series_moment(s, i, &m) == 0; i++) {
 		if (o->has_until && civil_compare(o->until, m.from) < 0)

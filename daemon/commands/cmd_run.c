@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "people/people.h"
 #include "runs.h"
 #include "store/db.h"
 
@@ -66,6 +67,68 @@ audience_options(int *argc, char **argv, json_t *audience)
 	return true;
 }
 
+/* ---- whom it is for ---- */
+
+struct counting {
+	const struct run *run;
+	const char *column;
+	int64_t people, matching, having;
+};
+
+static int
+count_step(void *arg, const struct person *p)
+{
+	struct counting *n = arg;
+
+	n->people++;
+	n->having += n->column != NULL && (person_get(p, n->column) != NULL || strcmp(n->column, "done") == 0);
+	n->matching += n->run != NULL && n->run->campaign != NULL &&
+		       audience_matches(&n->run->campaign->audience, p) &&
+		       audience_matches(&n->run->audience, p);
+	return 0;
+}
+
+/* A misspelled column would make a run for nobody. */
+static bool
+columns_known(struct command *c, json_t *audience)
+{
+	const char *column;
+	json_t *values;
+	bool good = true;
+
+	json_object_foreach (audience, column, values) {
+		struct counting n = { .column = column };
+
+		if (people_each(c->db, count_step, &n) < 0 || n.people == 0 || n.having > 0)
+			continue;
+		fprintf(stderr, "nudge: nobody on the roster has a column '%s' (nudge people show ID)\n", column);
+		good = false;
+	}
+	return good;
+}
+
+/* How many people it is for, beside the id that scripts read. */
+static int
+audience_tell(struct command *c, struct arena *mem, const char *id)
+{
+	struct run *runs;
+	size_t n;
+
+	if (runs_load(c->db, mem, c->rb, &runs, &n) < 0)
+		return EXIT_CANNOT;
+	for (size_t i = 0; i < n; i++) {
+		struct counting k = { .run = &runs[i] };
+
+		if (strcmp(runs[i].id, id) != 0)
+			continue;
+		if (people_each(c->db, count_step, &k) < 0)
+			return EXIT_CANNOT;
+		fprintf(stderr, "nudge: for %lld of %lld people; to sign: nudge approve %s --as ROLE\n",
+		    (long long)k.matching, (long long)k.people, id);
+	}
+	return EXIT_DONE;
+}
+
 static const char schedule_usage[] =
     "usage: nudge schedule CAMPAIGN --start DATE [--every PERIOD] [--until DATE]\n"
     "                      [--audience KEY=VALUE ...]\n"
@@ -116,10 +179,8 @@ cmd_schedule(struct command *c, int argc, char **argv)
 		return EXIT_USAGE;
 	if ((rc = command_rules(c)) != 0 || (rc = command_state(c)) != 0)
 		return rc;
-	if (rulebase_campaign(c->rb, o.campaign) == NULL) {
-		fprintf(stderr, "nudge: there is no campaign '%s' in %s\n", o.campaign, c->settings.rules);
+	if (command_campaign(c, o.campaign) == NULL || !columns_known(c, audience))
 		return EXIT_FINDINGS;
-	}
 	char *json = json_dumps(audience, JSON_COMPACT | JSON_SORT_KEYS);
 
 	o.audience = arena_copy(mem, json);
@@ -128,8 +189,9 @@ cmd_schedule(struct command *c, int argc, char **argv)
 	if (rc < 0)
 		return EXIT_CANNOT;
 	printf("%s\n", id);
+	fflush(stdout);
 	command_ring(c);
-	return EXIT_DONE;
+	return audience_tell(c, mem, id);
 }
 
 static int

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/dice.h"
 #include "base/file.h"
 #include "base/parse.h"
@@ -11,7 +12,9 @@
 #include "commands/decision_json.h"
 #include "commands/simulation.h"
 #include "compose/compose.h"
+#include "people/people.h"
 #include "plan/decide.h"
+#include "plan/zone.h"
 #include "rules/rulebase.h"
 #include "store/db.h"
 
@@ -50,12 +53,39 @@ format_read(const char *format, bool *ret_json)
 	return false;
 }
 
+static bool
+order_good(const struct simulation *s)
+{
+	if (!instant_before(s->to, s->from))
+		return true;
+	fprintf(stderr, "nudge: --to lies before --from\n");
+	return false;
+}
+
+/* The person and the campaign whose plan is asked for exist. */
+static int
+names_good(struct command *c, const struct printing *p)
+{
+	SCOPED(arena_free) struct arena *mem = arena_new("names", 1 << 20);
+	struct person *found;
+	int rc = p->person != NULL ? person_find(c->db, mem, p->person, &found) : 0;
+
+	if (rc < 0)
+		return EXIT_CANNOT;
+	if (rc > 0)
+		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", p->person);
+	if (rc > 0 || (p->campaign != NULL && command_campaign(c, p->campaign) == NULL))
+		return EXIT_FINDINGS;
+	return 0;
+}
+
 static const char simulate_usage[] =
     "usage: nudge simulate --from D --to D [--seed N] [--answers FILE] [--out DIR]\n"
     "                      [--format text|json]\n"
     "\n"
     "Run the approved runs over these days on a copy of the state, from the beginning, and\n"
-    "tell every decision.  --out writes the messages to DIR/spool.\n";
+    "tell every decision.  --out writes the messages to DIR/spool.\n"
+    "A date alone after --to means the end of that day.\n";
 
 int
 cmd_simulate(struct command *c, int argc, char **argv)
@@ -83,7 +113,8 @@ cmd_simulate(struct command *c, int argc, char **argv)
 	}
 	if ((rc = command_rules(c)) != 0 || (rc = command_state(c)) != 0)
 		return rc;
-	if (!command_time(c, "--from", from, &s.from) || !command_time(c, "--to", to, &s.to))
+	if (!command_time(c, "--from", from, &s.from) || !command_end(c, "--to", to, &s.to) ||
+	    !order_good(&s))
 		return EXIT_USAGE;
 	s.seed = (uint64_t)number;
 	token_key_derive(s.seed, &s.key);
@@ -102,20 +133,22 @@ cmd_simulate(struct command *c, int argc, char **argv)
 
 /* An empty answer leaves a reader in doubt: say what was looked for, and where to look next. */
 static void
-nothing_planned(const struct simulation *s, const struct printing *p)
+nothing_planned(const struct simulation *s, const struct zone *z, const struct printing *p)
 {
 	char from[INSTANT_TEXT], to[INSTANT_TEXT];
 
 	fprintf(stderr, "Nothing goes out%s%s%s%s between %.10s and %.10s (nudge runs, nudge people show)\n",
 	    p->person != NULL ? " to " : "", p->person != NULL ? p->person : "",
 	    p->campaign != NULL ? " from " : "", p->campaign != NULL ? p->campaign : "",
-	    instant_format(s->from, 0, from), instant_format(s->to, 0, to));
+	    instant_format(s->from, zone_offset(z, s->from), from),
+	    instant_format(s->to, zone_offset(z, s->to), to));
 }
 
 static const char plan_usage[] =
     "usage: nudge plan [--from D] [--to D] [--person ID] [--campaign C] [--format text|json]\n"
     "\n"
-    "What will go out, as things are now and if nobody answers; two weeks without --to.\n";
+    "What will go out, as things are now and if nobody answers; two weeks without --to.\n"
+    "A date alone after --to means the end of that day.\n";
 
 int
 cmd_plan(struct command *c, int argc, char **argv)
@@ -123,6 +156,7 @@ cmd_plan(struct command *c, int argc, char **argv)
 	const char *from = NULL, *to = NULL, *format = "text";
 	struct simulation s = { .fresh = false };
 	struct printing p = { .out = stdout, .final_only = true };
+	const struct zone *z;
 	bool help = false;
 	const struct option_slot slots[] = { { "--from", &from, NULL }, { "--to", &to, NULL },
 		{ "--person", &p.person, NULL }, { "--campaign", &p.campaign, NULL },
@@ -141,16 +175,21 @@ cmd_plan(struct command *c, int argc, char **argv)
 	if (from != NULL && !command_time(c, "--from", from, &s.from))
 		return EXIT_USAGE;
 	s.to = instant_add(s.from, SPAN_DAYS(14));
-	if (to != NULL && !command_time(c, "--to", to, &s.to))
+	if (to != NULL && !command_end(c, "--to", to, &s.to))
 		return EXIT_USAGE;
+	if (!order_good(&s))
+		return EXIT_USAGE;
+	if ((rc = names_good(c, &p)) != 0)
+		return rc;
 	/* The daemon's own key and seed: the plan is what will be drawn. */
 	if (token_key_load(c->settings.state, &s.key) < 0)
 		return EXIT_CANNOT;
 	s.seed = hash_bytes(s.key.secret, sizeof s.key.secret);
 	s.on_decision = print;
 	s.arg = &p;
+	z = zone_find(c->rb->house.time_zone);
 	rc = simulation_run(c, &s);
 	if (rc == 0 && p.shown == 0 && !p.json)
-		nothing_planned(&s, &p);
+		nothing_planned(&s, z, &p);
 	return rc;
 }

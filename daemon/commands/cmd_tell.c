@@ -68,6 +68,28 @@ engine_done(struct engine **e)
 	engine_free(e);
 }
 
+/* An event that no campaign knows is kept all the same, but the teller should hear of it. */
+static void
+event_known(const struct rulebase *rb, const char *name)
+{
+	const char *names[200], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rb->n_campaigns && n + 2 < sizeof names / sizeof *names; i++) {
+		const struct campaign *k = &rb->campaigns[i];
+
+		if (k->rhythm.kind == RHYTHM_ON_EVENT)
+			names[n++] = k->rhythm.event;
+		if (k->aim.outcome != NULL)
+			names[n++] = k->aim.outcome;
+	}
+	if (parse_word(name, names, n) >= 0)
+		return;
+	near = nearest_word(name, names, n);
+	fprintf(stderr, "nudge: note: no campaign waits for the event '%.60s'%s%s%s\n", name,
+	    near != NULL ? ": did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
 int
 cmd_event(struct command *c, int argc, char **argv)
 {
@@ -89,6 +111,7 @@ cmd_event(struct command *c, int argc, char **argv)
 		return rc;
 	if (at != NULL && !command_time(c, "--at", at, &t))
 		return EXIT_USAGE;
+	event_known(c->rb, argv[1]);
 	if ((rc = engine_borrow(c, &e)) != 0 || (at == NULL && (rc = told_when(c, &t)) != 0))
 		return rc;
 	return told(c, e, engine_event(e, argv[0], argv[1], t));

@@ -39,8 +39,8 @@ colleague_step(void *arg, const struct person *p)
 	return 0;
 }
 
-static const char *
-face_name(struct command *c, struct arena *mem, const struct messenger *m, const struct person *p)
+const char *
+look_face(struct command *c, struct arena *mem, const struct messenger *m, const struct person *p)
 {
 	struct finding_colleague f = { .mem = mem, .reader = p };
 	struct person *manager;
@@ -141,7 +141,7 @@ look_data(struct command *c, struct arena *mem, const struct look *k, json_t *re
 	const struct messenger *who = &c->rb->house.messengers[k->messenger];
 	struct token_key key;
 	struct letter l = { .campaign = k->campaign, .message = k->message, .language = k->language,
-		.channel = k->channel, .messenger = who, .messenger_name = face_name(c, mem, who, k->person),
+		.channel = k->channel, .messenger = who, .messenger_name = look_face(c, mem, who, k->person),
 		.to = k->person, .zone = zone_find(c->rb->house.time_zone), .occurrence = "demo/0",
 		.number = k->number, .sent = k->at, .expires = instant_add(k->at, SPAN_DAYS(90)),
 		.done_percent = -1, .team_done = -1 };

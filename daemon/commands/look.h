@@ -20,6 +20,9 @@ struct look {
 	struct instant at;
 	int64_t number;
 };
+/* The name of who speaks to this person: as engine/send.c resolves it. */
+const char *look_face(
+    struct command *c, struct arena *mem, const struct messenger *m, const struct person *p);
 /*
  * Add to ret: "messenger", "subject", and one of
  *   "page":   an HTML page of its own (e-mail, print)

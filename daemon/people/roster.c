@@ -27,6 +27,7 @@ struct reading {
 	size_t n_columns;
 	const char *columns[CSV_COLUMNS];
 	int *lines; /* of each person, for "already in line" */
+	bool lost;  /* a row gave no id: who is nobody's manager cannot be told */
 };
 
 static void refuse(struct reading *r, int line, int column, const char *fmt, ...)
@@ -57,6 +58,20 @@ column_name_good(const char *s)
 }
 
 /* The header: known names once each, the needed ones there. */
+/* A column may have any name; one that is nearly a known one is told, and taken as it stands. */
+static void
+column_near(struct reading *r, const struct csv_field *f)
+{
+	static const char *const known[] = { "id", "name", "first_name", "email", "team", "language",
+		"role", "time_zone", "hire_date", "contract_hours", "manager", "stage", "chat",
+		"absence_from", "absence_until", "work_days", "work_hours", "ambassador", "leave_hours" };
+	const char *near = nearest_word(f->text, known, sizeof known / sizeof *known);
+
+	if (near != NULL && strcmp(near, f->text) != 0)
+		fprintf(r->err, "%s:%d:%d: note: '%.40s' becomes a column of its own: did you mean '%s'?\n",
+		    r->path, f->line, f->column, f->text, near);
+}
+
 static bool
 header_read(struct reading *r, struct csv *c, const char *const *needed, size_t n_needed)
 {
@@ -79,6 +94,7 @@ header_read(struct reading *r, struct csv *c, const char *const *needed, size_t 
 			if (strcmp(c->field[j].text, f->text) == 0)
 				refuse(r, f->line, f->column, "the column '%.40s' stands twice", f->text);
 		r->columns[r->n_columns++] = f->text;
+		column_near(r, f);
 	}
 	for (size_t i = 0; i < n_needed; i++) {
 		bool found = false;
@@ -163,6 +179,7 @@ person_set(struct reading *r, struct person *p, struct attribute *attributes, co
 		if (!id_good(value))
 			refuse(r, f->line, f->column,
 			    "an id has 1 to 64 letters, digits, dots, - and _, not '%.70s'", value);
+		r->lost |= !id_good(value);
 	} else if (strcmp(column, "name") == 0) {
 		p->name = value;
 		if (value[0] == '\0')
@@ -217,6 +234,7 @@ person_read(struct reading *r, const struct csv *c, struct person *p)
 	if (c->n != r->n_columns) {
 		refuse(r, c->field[0].line, c->field[0].column,
 		    "%zu cells, but the header has %zu columns", c->n, r->n_columns);
+		r->lost = true;
 		return;
 	}
 	for (size_t i = 0; i < c->n; i++)
@@ -384,6 +402,7 @@ people_read(struct reading *r, struct text *bytes)
 		r->lines[ro->n_people] = c->field[0].line;
 		person_read(r, c, &ro->people[ro->n_people++]);
 	}
+	r->lost |= rc == CSV_BROKEN;
 	if (rc == CSV_BROKEN)
 		refuse(r, c->bad_line, c->bad_column, "%s", c->why);
 	return 0;
@@ -407,11 +426,10 @@ roster_read(struct arena *mem, const char *path, const char *teams_path,
 		rc = teams_read(&t, &teams);
 	if (rc < 0)
 		return rc;
-	if (ret->errors == 0) {
-		twice_check(&r, false);
-		twice_check(&r, true);
+	twice_check(&r, false);
+	twice_check(&r, true);
+	if (!r.lost)
 		managers_check(&r);
-	}
 	if (ret->errors > ERRORS_TOLD)
 		fprintf(err, "... and %d more\n", ret->errors - ERRORS_TOLD);
 	return 0;

@@ -44,6 +44,8 @@ struct field {
 	const struct field *sub; /* ends with a NULL name */
 	void (*own)(struct loading *l, const struct field *field, const struct node *n, void *into);
 	const char *schema;      /* of FIELD_OWN: a JSON Schema fragment */
+	const struct field *each; /* of FIELD_OWN: a mapping whose values have this table */
+	bool weighed;            /* of FIELD_OWN: one of words, a list of them, or each with a number */
 	const char *help;
 };
 /* What a load carries along. */

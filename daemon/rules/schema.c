@@ -1,5 +1,6 @@
 #include "rules/schema.h"
 
+#include "base/when.h"
 #include "rules/fields.h"
 
 static const char *const type_schema[] = {
@@ -12,12 +13,12 @@ static const char *const type_schema[] = {
 	[FIELD_PERIODS] = "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\"}",
 	[FIELD_SPAN] = "\"type\": \"string\", \"pattern\": \"^([0-9]+ )?(minute|hour|day|week)s?$\"",
 	[FIELD_WINDOW] = "\"type\": \"string\", \"pattern\": \"^[0-9]{2}:[0-9]{2}(-[0-9]{2}:[0-9]{2})?$\"",
-	[FIELD_WEEKDAYS] = "\"type\": [\"string\", \"array\"], \"items\": {\"enum\": [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\", \"saturday\", \"sunday\"]}",
+	[FIELD_WEEKDAYS] = "",
 	[FIELD_BOOL] = "\"type\": \"boolean\"",
 	[FIELD_FLAG] = "\"type\": \"boolean\"",
 	[FIELD_RANGE] = "\"type\": [\"integer\", \"object\"]",
 	[FIELD_CHOICE] = "\"type\": \"string\"",
-	[FIELD_BITS] = "\"type\": [\"string\", \"array\"]",
+	[FIELD_BITS] = "",
 	[FIELD_DAYS] = "\"type\": [\"integer\", \"array\"], \"items\": {\"type\": \"integer\"}",
 	[FIELD_MAP] = "\"type\": \"object\"",
 	[FIELD_COND] = "\"$ref\": \"#/$defs/conditions\"",
@@ -37,14 +38,51 @@ put_string(FILE *out, const char *s)
 }
 
 static void
-words_put(FILE *out, const struct field *fd)
+words_put(FILE *out, const char *const *words, size_t n)
 {
 	fputs("\"enum\": [", out);
-	for (size_t i = 0; i < fd->n_words; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			fputs(", ", out);
-		put_string(out, fd->words[i]);
+		put_string(out, words[i]);
 	}
+	putc(']', out);
+}
+
+/* One of the words, or a list of them. */
+static void
+some_put(FILE *out, const char *const *words, size_t n)
+{
+	putc('{', out);
+	words_put(out, words, n);
+	fputs("}, {\"type\": \"array\", \"items\": {", out);
+	words_put(out, words, n);
+	fputs("}}", out);
+}
+
+/* Or each word with its weight, or together: some of them. */
+static void
+weighed_put(FILE *out, const struct field *fd)
+{
+	fputs(", {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {", out);
+	for (size_t i = 0; i < fd->n_words; i++) {
+		put_string(out, fd->words[i]);
+		fputs(": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 100}, ", out);
+	}
+	fputs("\"together\": {\"anyOf\": [", out);
+	some_put(out, fd->words, fd->n_words);
+	fputs("]}}}", out);
+}
+
+static void
+choices_put(FILE *out, const struct field *fd)
+{
+	bool days = fd->type == FIELD_WEEKDAYS;
+
+	fputs(", \"anyOf\": [", out);
+	some_put(out, days ? weekday_names : fd->words, days ? 7 : fd->n_words);
+	if (fd->weighed)
+		weighed_put(out, fd);
 	putc(']', out);
 }
 
@@ -63,17 +101,21 @@ field_put(FILE *out, const struct field *fd, int depth)
 	put_string(out, fd->help);
 	if (fd->type == FIELD_OWN && fd->schema != NULL)
 		fprintf(out, ", \"allOf\": [%s]", fd->schema);
-	else if (fd->type != FIELD_OWN)
+	else if (type_schema[fd->type][0] != '\0')
 		fprintf(out, ", %s", type_schema[fd->type]);
+	if (fd->type == FIELD_BITS || fd->type == FIELD_WEEKDAYS ||
+	    (fd->type == FIELD_OWN && fd->words != NULL))
+		choices_put(out, fd);
 	if (fd->type == FIELD_INT)
 		fprintf(out, ", \"minimum\": %lld, \"maximum\": %lld", (long long)fd->min,
 		    (long long)fd->max);
 	if (fd->type == FIELD_CHOICE) {
 		fputs(", ", out);
-		words_put(out, fd);
-	} else if (fd->type == FIELD_BITS) {
-		fputs(", \"items\": {", out);
-		words_put(out, fd);
+		words_put(out, fd->words, fd->n_words);
+	}
+	if (fd->each != NULL) {
+		fputs(", \"type\": \"object\", \"additionalProperties\": {\"type\": \"object\", ", out);
+		table_put(out, fd->each, depth + 1);
 		putc('}', out);
 	}
 	if (fd->sub != NULL) {
