@@ -1,5 +1,6 @@
 /* Zones, rhythms, rest and budget at their edges. */
 #include <check.h>
+#include <libical/ical.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,76 @@ START_TEST(rhythms)
 			ck_assert_msg(rc == 0 && strcmp(civil_format(m.from, buf), moments[i].want) == 0,
 			    "%s: %s", moments[i].what, rc == 0 ? buf : "over");
 		series_free(&s);
+	}
+}
+END_TEST
+
+/*
+ * Moments of `every`, against libical's floating iterator from the first of its days in the anchor's
+ * week: from another day it may lose that week.
+ */
+static void
+every_check(struct rhythm r, const char *rule, struct civil anchor, struct day dtstart)
+{
+	struct icaltimetype t = icaltime_null_time();
+	struct icalrecurrencetype type = icalrecurrencetype_from_string(rule);
+	icalrecur_iterator *it;
+	struct series *s = series_new(&r, anchor);
+	struct moment m;
+
+	day_split(dtstart, &t.year, &t.month, &t.day);
+	it = icalrecur_iterator_new(type, t);
+	ck_assert_msg(it != NULL, "%s", rule);
+	for (int64_t k = 0; k < 25;) {
+		t = icalrecur_iterator_next(it);
+		ck_assert_msg(!icaltime_is_null_time(t), "%s ends early", rule);
+		struct day want = day_of(t.year, t.month, t.day);
+
+		if (want.n < anchor.day.n)
+			continue;
+		ck_assert_int_eq(series_moment(s, k++, &m), 0);
+		ck_assert_msg(m.from.day.n == want.n, "%s: moment %d is day %d, libical %d", rule,
+		    (int)k - 1, m.from.day.n, want.n);
+	}
+	icalrecur_iterator_free(it);
+	series_free(&s);
+}
+
+START_TEST(plain_rhythms_agree_with_libical)
+{
+	static const char *const names[] = { "MO", "TU", "WE", "TH", "FR", "SA", "SU" };
+	static const char *const units[UNITS] = { [UNIT_DAY] = "DAILY", [UNIT_MONTH] = "MONTHLY",
+		[UNIT_YEAR] = "YEARLY" };
+	char rule[80];
+
+	for (int i = 0; i < 28; i++) { /* weekdays, month's ends and a leap day */
+		struct civil anchor = { day_add(day_of(2024, 2, 20), i), 0 };
+		struct day monday = day_add(anchor.day, -day_weekday(anchor.day));
+
+		for (int count = 1; count <= 6; count++)
+			for (unsigned on = 1; on < 128; on += 9) {
+				int n = snprintf(rule, sizeof rule, "FREQ=WEEKLY;INTERVAL=%d;BYDAY=", count);
+
+				for (int d = 0; d < 7; d++)
+					if (on & 1u << d)
+						n += snprintf(rule + n, sizeof rule - (size_t)n, "%s,", names[d]);
+				rule[n - 1] = '\0';
+				every_check((struct rhythm){ .kind = RHYTHM_EVERY, .on = (uint8_t)on,
+						.every = { count, UNIT_WEEK } },
+				    rule, anchor, day_add(monday, __builtin_ctz(on)));
+			}
+		for (int unit = 0; unit < UNITS; unit++) {
+			int year, month, mday;
+
+			/* From the 29th on months clamp where RFC 5545 leaves out. */
+			day_split(anchor.day, &year, &month, &mday);
+			if (units[unit] == NULL || mday > 28)
+				continue;
+			snprintf(rule, sizeof rule, "FREQ=%s;INTERVAL=%d", units[unit], i % 5 + 1);
+			every_check((struct rhythm){ .kind = RHYTHM_EVERY,
+					.every = { i % 5 + 1, (enum period_unit)unit } },
+			    rule, anchor, anchor.day);
+		}
 	}
 }
 END_TEST
@@ -205,6 +276,7 @@ main(void)
 
 	tcase_add_test(tc, wall_to_instant);
 	tcase_add_test(tc, rhythms);
+	tcase_add_test(tc, plain_rhythms_agree_with_libical);
 	tcase_add_test(tc, index_after_agrees_with_counting);
 	tcase_add_test(tc, rest);
 	tcase_add_test(tc, budget);
