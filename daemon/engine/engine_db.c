@@ -260,21 +260,36 @@ spending_load(struct engine *e, int64_t person, struct instant now, struct spend
 	return rc < 0 ? rc : 0;
 }
 
+/* Does any run go before this campaign?  Mostly none does, and the dearest query need not be asked. */
+static bool
+has_rivals(const struct engine *e, const struct campaign *c)
+{
+	for (size_t i = 0; i < e->n_runs; i++)
+		if (e->runs[i].campaign != NULL && e->runs[i].state == RUN_APPROVED &&
+		    e->runs[i].campaign->priority > c->priority)
+			return true;
+	return false;
+}
+
 int
-rivals_load(struct engine *e, int64_t person, int64_t enrolment, struct instant from,
-    struct instant to, struct rival *ret, size_t room, size_t *ret_n)
+rivals_load(struct engine *e, const struct campaign *c, const struct enrolment *n,
+    struct instant from, struct instant to, struct rival *ret, size_t room, size_t *ret_n)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
-	int rc = db_query(e->o.db, &s,
-	    "SELECT d.at, n.run FROM enrolment n JOIN due d ON d.enrolment = n.row"
-	    " WHERE n.person = ?1 AND n.row <> ?2 AND n.state = 0 AND d.at >= ?3 AND d.at <= ?4",
-	    "iiii", person, enrolment, from.us, to.us);
+	int rc;
 
 	*ret_n = 0;
+	if (!has_rivals(e, c))
+		return 0;
+	rc = db_query(e->o.db, &s,
+	    "SELECT d.at, n.run FROM enrolment n JOIN due d ON d.enrolment = n.row"
+	    " WHERE n.person = ?1 AND n.row <> ?2 AND n.state = 0 AND d.at >= ?3 AND d.at <= ?4",
+	    "iiii", n->person, n->row, from.us, to.us);
 	while (rc >= 0 && *ret_n < room && (rc = stmt_step(s)) == STMT_ROW) {
 		const struct run *run = engine_run(e, stmt_int(s, 1));
 
-		if (run != NULL && run->campaign != NULL && run->state == RUN_APPROVED)
+		if (run != NULL && run->campaign != NULL && run->state == RUN_APPROVED &&
+		    run->campaign->priority > c->priority)
 			ret[(*ret_n)++] = (struct rival){ .at = { stmt_int(s, 0) },
 				.priority = run->campaign->priority };
 	}
@@ -472,6 +487,8 @@ faces_load(struct engine *e)
 	if (rc < 0 || (changed == e->faces_as_of && e->ambassadors != NULL))
 		return rc;
 	arena_reset(e->face_mem);
+	memset(e->managers, 0, sizeof e->managers);
+	e->n_managers = 0;
 	e->faces_as_of = changed;
 	rc = db_int(e->o.db, &n, 0,
 	    "SELECT count(*) FROM person WHERE left_at IS NULL"

@@ -187,13 +187,19 @@ look_back(struct engine *e, struct scene *s, struct instant now)
 	const struct campaign *c = s->campaign;
 	uint16_t *uses = arena_alloc(e->mem, c->n_messages + 1, sizeof *uses);
 	enum frame last = FRAME_NONE;
-	int rc = history_load(e, &s->n, c, &s->history, uses);
+	struct instant free;
+	int rc = spending_load(e, s->n.person, now, &s->spending, &last);
 
-	if (rc == 0)
-		rc = spending_load(e, s->n.person, now, &s->spending, &last);
+	s->history.last_frame = last;
+	if (rc < 0)
+		return rc;
+	/* Over budget it waits or is skipped, whatever came before and whoever comes next. */
+	if (!s->follow && budget_judge(&e->rb->house, &s->spending, now, &free) != REASON_SENT)
+		return 0;
+	rc = history_load(e, &s->n, c, &s->history, uses);
 	s->history.last_frame = last;
 	if (rc == 0)
-		rc = rivals_load(e, s->n.person, s->n.row, now,
+		rc = rivals_load(e, c, &s->n, now,
 		    instant_add(now, e->rb->house.budget_gap), s->rivals, RIVALS, &s->o.n_rivals);
 	return rc == 0 ? figures_hide(e, s) : rc;
 }

@@ -29,7 +29,8 @@
 
 struct arena;
 
-enum { SERIES_KEPT = 512, BATCH = 1000, SEND_BATCH = 256 };
+enum { SERIES_KEPT = 512, BATCH = 1000, SEND_BATCH = 256, MANAGER_CHAINS = 1024,
+	MANAGERS_KEPT = 50000 };
 
 struct series_slot {
 	int campaign;
@@ -40,6 +41,11 @@ struct series_slot {
 struct ambassador {
 	int64_t row;
 	const char *team, *name, *email;
+};
+/* A manager as the sender; name NULL: on no roster, or gone. */
+struct manager {
+	struct manager *next;
+	const char *id, *name, *email;
 };
 struct team_face {
 	const char *id, *manager_id, *manager_name, *manager_email;
@@ -60,12 +66,14 @@ struct engine {
 	struct rest *rest;
 	struct arena *mem;      /* of one batch */
 	struct arena *tick_mem; /* of one tick: runs */
-	struct arena *face_mem; /* ambassadors, until the roster changes */
+	struct arena *face_mem; /* ambassadors and managers, until the roster changes */
 	struct run *runs;
 	size_t n_runs;
 	struct ambassador *ambassadors;
 	size_t n_ambassadors;
-	int64_t faces_as_of;    /* newest people change that the ambassadors reflect */
+	struct manager *managers[MANAGER_CHAINS]; /* by the hash of their id */
+	size_t n_managers;
+	int64_t faces_as_of;    /* newest people change that the faces reflect */
 	struct series_slot series[SERIES_KEPT];
 	char lease[LEASE_TEXT];
 	char why[256];
@@ -161,8 +169,8 @@ int history_load(struct engine *e, const struct enrolment *n, const struct campa
     struct history *ret, uint16_t *uses);
 int spending_load(struct engine *e, int64_t person, struct instant now, struct spending *ret,
     enum frame *ret_last_frame);
-int rivals_load(struct engine *e, int64_t person, int64_t enrolment, struct instant from,
-    struct instant to, struct rival *ret, size_t room, size_t *ret_n);
+int rivals_load(struct engine *e, const struct campaign *c, const struct enrolment *n,
+    struct instant from, struct instant to, struct rival *ret, size_t room, size_t *ret_n);
 int decision_save(struct engine *e, const struct enrolment *n, const char *occurrence,
     struct instant now, const struct decision *d, const struct campaign *c, int64_t number);
 int contact_add(struct db *db, int64_t person, struct instant at, int64_t enrolment,

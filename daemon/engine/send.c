@@ -21,17 +21,50 @@
 #include "settings.h"
 #include "store/db.h"
 
+/* Looked up once while the roster stays as it is: every decision asks whether its manager may speak. */
+static const struct manager *
+manager_find(struct engine *e, const char *id)
+{
+	struct manager **chain = &e->managers[hash_string(id) % MANAGER_CHAINS], *m = *chain;
+	struct person *p = NULL;
+	int rc;
+
+	for (; m != NULL; m = m->next)
+		if (strcmp(m->id, id) == 0)
+			return m;
+	rc = person_find(e->o.db, e->mem, id, &p);
+	if (rc < 0)
+		return NULL;
+	m = arena_alloc(e->n_managers < MANAGERS_KEPT ? e->face_mem : e->mem, 1, sizeof *m);
+	*m = (struct manager){ .id = id };
+	if (rc == 0 && !p->left) {
+		m->name = p->name;
+		m->email = p->email;
+	}
+	if (e->n_managers >= MANAGERS_KEPT)
+		return m;
+	m->id = arena_copy(e->face_mem, id);
+	if (m->name != NULL) {
+		m->name = arena_copy(e->face_mem, m->name);
+		m->email = arena_copy(e->face_mem, m->email);
+	}
+	m->next = *chain;
+	*chain = m;
+	e->n_managers++;
+	return m;
+}
+
 static bool
 manager_face(struct engine *e, const struct person *p, struct face *ret)
 {
 	const char *id = p->manager;
 	struct team *t = NULL;
-	struct person *m = NULL;
+	const struct manager *m;
 
 	if (id[0] == '\0' && team_load(e->o.db, e->mem, p->team, &t) == 0 && t->manager != NULL)
 		id = t->manager;
-	if (id[0] == '\0' || strcmp(id, p->id) == 0 ||
-	    person_find(e->o.db, e->mem, id, &m) != 0 || m->left)
+	if (id[0] == '\0' || strcmp(id, p->id) == 0 || (m = manager_find(e, id)) == NULL ||
+	    m->name == NULL)
 		return false;
 	*ret = (struct face){ m->name, m->email };
 	return true;

@@ -163,15 +163,14 @@ unit_own(struct loading *l, const struct field *fd, const struct node *n, void *
 	c->unit_team = i == 1;
 	if (c->unit_team)
 		finding_add(l->f, "E004", n->place,
-		    "'team' is not in this version: messages go to single persons; write unit: person, or "
-		    "leave it out");
+		    "'team' is not delivered by this version yet; write unit: person");
 }
 
 static void
 later_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
 	(void)into;
-	finding_add(l->f, "E002", n->place, "'%s' is %s", fd->name, fd->help);
+	finding_add(l->f, "E002", n->place, "'%s' is not understood by this version yet", fd->name);
 }
 
 static void
@@ -399,10 +398,8 @@ const struct field campaign_fields[] = {
 	{ "trial", FIELD_MAP, .sub = trial_fields, .help = "how the product finds out whether it helps" },
 	{ "unit", FIELD_OWN, .own = unit_own, .schema = "{\"enum\": [\"person\", \"team\"]}",
 	    .help = "person or team" },
-	{ "phases", FIELD_OWN, .own = later_own, .schema = "false",
-	    .help = "not in this version: write a campaign for each phase and schedule one after the other" },
-	{ "waves", FIELD_OWN, .own = later_own, .schema = "false",
-	    .help = "not in this version: write a campaign for each wave, with its teams as the audience" },
+	{ "phases", FIELD_OWN, .own = later_own, .schema = "false", .help = "not yet" },
+	{ "waves", FIELD_OWN, .own = later_own, .schema = "false", .help = "not yet" },
 	{ "ignore", FIELD_WORDS, CAMPAIGN(ignore), .help = "codes of checks that are silenced here" },
 	{ 0 },
 };

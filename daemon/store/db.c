@@ -24,7 +24,7 @@
 #include "base/text.h"
 #include "store/schema.h"
 
-enum { BUSY_MS = 10000, KEPT = 128, FOLDER_ROOM = 4000 };
+enum { BUSY_MS = 10000, KEPT = 128, FOLDER_ROOM = 4000, SEEN = 256 };
 
 struct stmt {
 	sqlite3_stmt *q;
@@ -38,6 +38,7 @@ struct db {
 	char folder[FOLDER_ROOM]; /* "" in memory */
 	size_t n_kept;
 	struct stmt kept[KEPT];
+	struct stmt *seen[SEEN]; /* the kept one last used under a hash of the text's address */
 	void (*on_commit)(void *);
 	void *on_commit_arg;
 	int64_t commits;
@@ -134,9 +135,14 @@ db_last_id(struct db *db)
 static struct stmt *
 kept_find(struct db *db, const char *sql)
 {
+	/* Literals lie a few bytes apart, so the address alone spreads well. */
+	struct stmt **seen = &db->seen[(uintptr_t)sql / 8 % SEEN];
+
+	if (*seen != NULL && (*seen)->sql == sql && !(*seen)->busy)
+		return *seen;
 	for (size_t i = 0; i < db->n_kept; i++)
 		if (db->kept[i].sql == sql && !db->kept[i].busy)
-			return &db->kept[i];
+			return *seen = &db->kept[i];
 	for (size_t i = 0; i < db->n_kept; i++)
 		if (!db->kept[i].busy && strcmp(sqlite3_sql(db->kept[i].q), sql) == 0)
 			return &db->kept[i];
@@ -186,7 +192,7 @@ stmt_done(struct stmt **sp)
 }
 
 static int
-bind_all(struct stmt *s, const char *fmt, va_list ap)
+bind_all(struct stmt *s, const char *fmt, va_list ap, sqlite3_destructor_type copy)
 {
 	int rc = SQLITE_OK, i = 1;
 
@@ -204,28 +210,31 @@ bind_all(struct stmt *s, const char *fmt, va_list ap)
 		case 's':
 			text = va_arg(ap, const char *);
 			rc = text == NULL ? sqlite3_bind_null(s->q, i)
-					  : sqlite3_bind_text(s->q, i, text, -1, SQLITE_TRANSIENT);
+					  : sqlite3_bind_text(s->q, i, text, -1, copy);
 			break;
 		case 'b':
 			blob = va_arg(ap, const void *);
 			rc = sqlite3_bind_blob64(
-			    s->q, i, blob, va_arg(ap, size_t), SQLITE_TRANSIENT);
+			    s->q, i, blob, va_arg(ap, size_t), copy);
 			break;
 		default:
 			abort();
 		}
 	}
+	/* All of them, so that none is left over from the last call. */
+	assert(rc != SQLITE_OK || i - 1 == sqlite3_bind_parameter_count(s->q));
 	return rc == SQLITE_OK ? 0 : failed(s->db, "bind");
 }
 
 static int
-query_va(struct db *db, struct stmt **ret, const char *sql, const char *fmt, va_list ap)
+query_va(struct db *db, struct stmt **ret, const char *sql, const char *fmt, va_list ap,
+    sqlite3_destructor_type copy)
 {
 	SCOPED(stmt_done) struct stmt *s = stmt_take(db, sql);
 
 	if (s == NULL)
 		return -EIO;
-	int rc = bind_all(s, fmt, ap);
+	int rc = bind_all(s, fmt, ap, copy);
 
 	if (rc < 0)
 		return rc;
@@ -241,7 +250,7 @@ db_query(struct db *db, struct stmt **ret, const char *sql, const char *fmt, ...
 	int rc;
 
 	va_start(ap, fmt);
-	rc = query_va(db, ret, sql, fmt, ap);
+	rc = query_va(db, ret, sql, fmt, ap, SQLITE_TRANSIENT);
 	va_end(ap);
 	return rc;
 }
@@ -250,7 +259,8 @@ static int
 run_va(struct db *db, const char *sql, const char *fmt, va_list ap, bool may_refuse)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
-	int rc = query_va(db, &s, sql, fmt, ap);
+	/* It runs to its end in here, while the caller's strings live: no copies. */
+	int rc = query_va(db, &s, sql, fmt, ap, SQLITE_STATIC);
 
 	if (rc < 0)
 		return rc;
@@ -295,7 +305,7 @@ db_int(struct db *db, int64_t *ret, int64_t otherwise, const char *sql, const ch
 	int rc;
 
 	va_start(ap, fmt);
-	rc = query_va(db, &s, sql, fmt, ap);
+	rc = query_va(db, &s, sql, fmt, ap, SQLITE_STATIC);
 	va_end(ap);
 	if (rc < 0 || (rc = stmt_step(s)) < 0)
 		return rc;

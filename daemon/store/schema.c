@@ -114,4 +114,7 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" delivered INTEGER NOT NULL DEFAULT 0, postponed INTEGER NOT NULL DEFAULT 0,"
 	" dead INTEGER NOT NULL DEFAULT 0, uncertain INTEGER NOT NULL DEFAULT 0,"
 	" at INTEGER NOT NULL) STRICT;",
+	/* Every decision looks for more important messages of the same person: from the index alone. */
+	"DROP INDEX enrolment_person;"
+	"CREATE INDEX enrolment_person ON enrolment(person, state, run);",
 };
