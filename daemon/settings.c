@@ -283,13 +283,29 @@ file_apply(struct settings *s, const char *path)
 	return findings_errors(f) > 0;
 }
 
-/* Where the sentences are: beside the rules in a checkout, else where they were installed. */
+/* The sentences of a clone whose program is run from its build folder, with rules from elsewhere. */
+static const char *
+words_of_clone(const struct settings *s)
+{
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	char *slash;
+
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	return slash == NULL ? ""
+			     : arena_printf(s->mem, "%.*s/../config/words", (int)(slash - exe), exe);
+}
+
+/* Where the sentences are: beside the rules or program in a checkout, else where they were installed. */
 static const char *
 words_find(const struct settings *s)
 {
 	const char *beside = arena_printf(s->mem, "%s/../config/words", s->rules);
 
-	return is_there(beside) ? beside : NUDGED_DATADIR "/words";
+	if (is_there(beside))
+		return beside;
+	return is_there(words_of_clone(s)) ? words_of_clone(s) : NUDGED_DATADIR "/words";
 }
 
 int

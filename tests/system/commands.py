@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 
 import jsonschema
@@ -66,6 +67,11 @@ for order in (["--start", "tomorrow"], ["--start", "2026-12-01", "--every", "for
               ["--start", "2026-12-01", "--until", "2026-11-01"], ["--start", "2026-12-01", "--audience", "noord"]):
     says(2, ["wants"], "schedule", "bravo-week", *order)
 says(3, ["/nonexistent"], "check", "/nonexistent")
+
+# rules from elsewhere speak the person's language too
+shutil.copytree(lib.RULES, os.path.join(lib.scratch, "elsewhere", "rules"))
+small = lib.nudge("preview", "bravo-week/lunch-walk", "--as", "text", rules=os.path.join(lib.scratch, "elsewhere", "rules")).stdout.decode()
+lib.check("We bewaren welke berichten je kreeg" in small, f"the small print is Dutch: {small[-300:]}")
 
 # a run from the first word to the last
 run = says(0, ["people; to sign"], "schedule", "bravo-week", "--start", "2026-12-01", "--audience", "team=noord").strip()
