@@ -203,15 +203,22 @@ decide_due(struct engine *e, struct instant now)
 		}
 		if (singled > 0 && --singled == 0)
 			e->batch = BATCH;
-	} while (rc == 0 && n > 0 && (n == e->batch || e->batch == 1));
+		/* Until nothing is left: missed moments that collapsed are due again at once. */
+	} while (rc == 0 && n > 0);
 	e->batch = BATCH;
 	return rc;
+}
+
+static struct instant
+earliest(struct instant a, struct instant b)
+{
+	return instant_before(a, b) ? a : b;
 }
 
 int
 engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 {
-	struct instant decision = INSTANT_NEVER, delivery = INSTANT_NEVER;
+	struct instant decision = INSTANT_NEVER, delivery = INSTANT_NEVER, purge = INSTANT_NEVER;
 	int rc;
 
 	/* Even planning would be wrong: from 2099 on nobody has a moment any more. */
@@ -229,10 +236,14 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 	if (rc == 0)
 		rc = send_waiting(e, now);
 	if (rc == 0)
+		rc = purge_old(e, now, &purge);
+	if (rc == 0)
 		rc = due_next(e->o.db, &decision);
 	if (rc == 0)
 		rc = send_next(e, &delivery);
 	if (rc == 0)
-		e->asked = *ret_next = instant_before(decision, delivery) ? decision : delivery;
+		e->asked = earliest(earliest(decision, delivery), purge);
+	if (rc == 0)
+		*ret_next = e->asked;
 	return rc;
 }

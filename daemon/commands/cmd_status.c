@@ -7,20 +7,22 @@
 #include "commands/commands_db.h"
 #include "deliver/outbox.h"
 #include "engine/guard.h"
+#include "engine/purge.h"
 #include "rules/vocabulary.h"
 #include "store/db.h"
 
 static int
 deep(struct command *c)
 {
-	int64_t defects = 0;
+	int64_t defects = 0, more = 0;
 
 	if (db_verify(c->db) < 0) {
 		printf("database: DAMAGED; restore a backup\n");
 		return EXIT_FINDINGS;
 	}
-	if (outbox_check(c->db, &defects) < 0)
+	if (outbox_check(c->db, &defects) < 0 || purge_check(c->db, &more) < 0)
 		return EXIT_CANNOT;
+	defects += more;
 	printf("database sound, %lld invariants broken\n", (long long)defects);
 	return defects > 0 ? EXIT_FINDINGS : EXIT_DONE;
 }
@@ -57,7 +59,7 @@ cmd_status(struct command *c, int argc, char **argv)
 	bool help = false, is_deep = false;
 	const struct option_slot slots[] = { { "--deep", NULL, &is_deep },
 		{ "--help", NULL, &help }, { NULL, NULL, NULL } };
-	int64_t counts[DELIVERY_STATES], total = 0;
+	int64_t counts[DELIVERY_STATES], total, purged;
 	struct figures f;
 	char next[INSTANT_TEXT];
 	int rc;
@@ -70,7 +72,8 @@ cmd_status(struct command *c, int argc, char **argv)
 		    help);
 	if ((rc = command_state(c)) != 0)
 		return rc;
-	if (figures_count(c->db, &f) < 0 || outbox_count(c->db, counts) < 0)
+	if (figures_count(c->db, &f) < 0 || outbox_count(c->db, counts) < 0 ||
+	    purge_count(c->db, &purged) < 0)
 		return EXIT_CANNOT;
 	printf("state       %s\n", c->settings.state);
 	if ((rc = clock_tell(c)) != 0)
@@ -79,12 +82,15 @@ cmd_status(struct command *c, int argc, char **argv)
 	printf("runs        %lld, %lld approved\n", (long long)f.runs, (long long)f.approved);
 	printf("enrolments  %lld, %lld with a plan\n", (long long)f.enrolled, (long long)f.due);
 	printf("decisions   %lld\n", (long long)f.decisions);
+	total = purged;
 	for (int i = 0; i < DELIVERY_STATES; i++)
 		total += counts[i];
 	printf("deliveries  %lld", (long long)total);
 	for (int i = 0; i < DELIVERY_STATES; i++)
 		if (counts[i] > 0)
 			printf(", %lld %s", (long long)counts[i], delivery_state_names[i]);
+	if (purged > 0)
+		printf(", %lld older ones of which the count is left", (long long)purged);
 	printf("\nnext        %s\n",
 	    f.next.us == INT64_MAX ? "nothing is planned" : instant_format(f.next, 0, next));
 	return is_deep ? deep(c) : EXIT_DONE;

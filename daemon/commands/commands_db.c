@@ -7,7 +7,7 @@ int
 history_forget(struct db *db)
 {
 	return db_script(db, "DELETE FROM due; DELETE FROM decision; DELETE FROM contact;"
-			     "DELETE FROM delivery; DELETE FROM answer; DELETE FROM event;"
+			     "DELETE FROM delivery; DELETE FROM purged; DELETE FROM answer; DELETE FROM event;"
 			     "DELETE FROM completion; DELETE FROM enrolment;"
 			     "UPDATE run SET enrolled_at = NULL");
 }

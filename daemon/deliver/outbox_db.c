@@ -438,11 +438,11 @@ static const struct {
 	    "SELECT count(*) FROM delivery d LEFT JOIN decision c ON c.enrolment = d.enrolment"
 	    " AND c.occurrence = d.occurrence WHERE c.verdict IS NULL OR c.verdict <> 0" },
 	{ "decisions to send without a delivery",
-	    "SELECT count(*) FROM decision c WHERE c.verdict = 0 AND NOT EXISTS (SELECT 1 FROM"
+	    "SELECT count(*) FROM decision c WHERE c.verdict = 0 AND c.rules <> '' AND NOT EXISTS (SELECT 1 FROM"
 	    " delivery d WHERE d.enrolment = c.enrolment AND d.occurrence = c.occurrence)" },
 	{ "decisions to send that the budget did not count",
 	    "SELECT count(*) FROM decision c JOIN enrolment e ON e.row = c.enrolment"
-	    " WHERE c.verdict = 0 AND NOT EXISTS (SELECT 1 FROM contact t WHERE"
+	    " WHERE c.verdict = 0 AND c.rules <> '' AND NOT EXISTS (SELECT 1 FROM contact t WHERE"
 	    " t.person = e.person AND t.at = c.at AND t.enrolment = e.row)" },
 	{ "active enrolments of approved runs with two plans",
 	    "SELECT count(*) FROM (SELECT enrolment FROM due WHERE follow = ''"

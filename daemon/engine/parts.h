@@ -5,6 +5,7 @@
  *   occasion.c  gathers what decide() needs, calls it, records what it said
  *   answers.c   what people answered and what happened to them
  *   guard.c     can the clock be right
+ *   purge_db.c  what is old is deleted and counted
  *   ramp.c      going on slowly after downtime
  *   send.c      from an outbox row to the bytes of a channel
  *   engine_db.c all SQL of these; guard_db.c of the guard
@@ -20,6 +21,7 @@
 #include "deliver/outbox.h"
 #include "engine.h"
 #include "engine/guard.h"
+#include "engine/purge.h"
 #include "people/person.h"
 #include "plan/decide.h"
 #include "plan/rest.h"
@@ -80,6 +82,7 @@ struct engine {
 	bool suspect;           /* the clock: engine_watch() */
 	struct instant asked;   /* when the last tick wanted to be called again; 0: never ran */
 	struct ramp ramp;
+	struct instant purge_at; /* 0: not known yet */
 	size_t batch;           /* rows a transaction; 1 while a failing unit is being singled out */
 };
 

@@ -95,13 +95,14 @@ ramp_look(struct engine *e, struct instant now)
 {
 	struct instant first, limit = instant_sub(now, LATE_LEAST);
 	bool was_here = e->asked.us != 0 && !instant_before(e->asked, limit);
-	int rc = due_next(e->o.db, &first);
+	int rc = e->asked.us == 0 ? ramp_load(e) : 0;
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = due_next(e->o.db, &first);
+	/* One that runs goes on over a crash, with its rate: else the same tick would decide otherwise. */
+	if (rc < 0 || was_here || is_running(&e->ramp, now) || !instant_before(first, limit))
 		return rc;
-	if (!was_here && instant_before(first, limit))
-		return ramp_begin(e, now);
-	return e->asked.us == 0 ? ramp_load(e) : 0;
+	return ramp_begin(e, now);
 }
 
 bool

@@ -117,4 +117,9 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	/* Every decision looks for more important messages of the same person: from the index alone. */
 	"DROP INDEX enrolment_person;"
 	"CREATE INDEX enrolment_person ON enrolment(person, state, run);",
+	/* Of rows that were deleted for their age the counts; `rules` of such a decision is ''. */
+	"CREATE TABLE purged("
+	" run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL,"
+	" PRIMARY KEY(run, what)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX decision_unsent ON decision(at) WHERE verdict <> 0;",
 };

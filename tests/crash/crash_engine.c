@@ -8,6 +8,8 @@
  *                        seconds when the next stretch begins, and SYNC tells whether a time
  *                        server confirms its clock; "built" is 2026-01-01
  *   ok                   nudge clock-ok, at the last moment of the stretch before
+ *   answer=PERSON,RUN,A   what somebody answered at the end of the stretch before
+ *   event=PERSON,NAME     what happened to them then
  *   restart              another process on the same state
  *
  * Jumps between the stretches (downtime, or a clock set back), prints every decision as a JSON
@@ -51,6 +53,7 @@ on_decision(void *arg, const struct decision_line *l)
 
 static struct clock_reading machine;
 static bool watched;
+static struct instant told;
 
 static int
 look(struct engine *e, struct instant now)
@@ -83,6 +86,7 @@ stretch(struct engine *e, const char *from, const char *to)
 
 	if (!instant_parse(from, &now) || !instant_parse(to, &end))
 		return 2;
+	told = end;
 	while (!instant_before(end, now)) {
 		if (look(e, now) < 0 || engine_tick(e, now, &next) < 0)
 			return 3;
@@ -121,6 +125,12 @@ step(struct machine *m, char **argv, int *i)
 
 	if (strncmp(s, "clock=", 6) == 0)
 		return clock_set(s + 6);
+	char person[80], run[120], answer[80];
+
+	if (sscanf(s, "answer=%79[^,],%119[^,],%79s", person, run, answer) == 3)
+		return engine_answer(m->engine, person, run, answer, told);
+	if (sscanf(s, "event=%79[^,],%119s", person, run) == 2)
+		return engine_event(m->engine, person, run, told);
 	if (strcmp(s, "ok") == 0)
 		return guard_confirm(m->o.db, &machine);
 	if (strcmp(s, "restart") == 0)
