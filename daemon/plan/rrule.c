@@ -21,7 +21,8 @@ enum {
 	PARTS_MAX = 16,
 	NAME_ROOM = 16,
 	YEAR_LAST = 9999,
-	PERIOD_DAYS = 366
+	PERIOD_DAYS = 366,
+	PLACES_MOST = 366 /* BYSETPOS, from each end */
 };
 enum frequency { DAILY, WEEKLY, MONTHLY, YEARLY };
 
@@ -59,7 +60,7 @@ static const struct {
 	[BYYEARDAY] = { "BYYEARDAY", 1, 366, true },
 	[BYWEEKNO] = { "BYWEEKNO", 1, 53, true },
 	[BYMONTH] = { "BYMONTH", 1, 12, false },
-	[BYSETPOS] = { "BYSETPOS", 1, 366, true },
+	[BYSETPOS] = { "BYSETPOS", 1, PLACES_MOST, true },
 };
 _Static_assert(sizeof lists / sizeof *lists == LISTS, "a row for every list");
 _Static_assert(SET_WORDS * 64 > 366, "a bit for every number of a list");
@@ -81,13 +82,13 @@ struct rrule {
 	int n_hours, n_minutes, n_seconds;
 	uint8_t hours[24], minutes[60], seconds[60];
 
-	/* The present period: place p is time p % n_times of day p / n_times. */
-	int64_t
-	    at; /* DAILY, WEEKLY: its first day; MONTHLY: month since year 0; YEARLY: year */
+	/* The present period, and where it is: first day (DAILY, WEEKLY), month since year 0, year. */
+	int64_t at;
+	/* Place p is time p % times() of day p / times(). */
 	int n_days;
 	struct day days[PERIOD_DAYS];
 	int n_places; /* BYSETPOS: those chosen, in order, in places[] */
-	int64_t places[2 * 366];
+	int64_t places[2 * PLACES_MOST];
 	int64_t next, end;
 };
 
@@ -583,13 +584,13 @@ places_choose(struct rrule *r)
 	int64_t all = r->n_days * times(r);
 
 	r->n_places = 0;
-	for (int64_t i = 1; i <= 366 && i <= all; i++)
-		if (set_has(set->up, (int)i) ||
-		    (all + 1 - i <= 366 && set_has(set->down, (int)(all + 1 - i))))
-			r->places[r->n_places++] = i - 1;
-	for (int64_t i = all - 365 > 367 ? all - 365 : 367; i <= all; i++)
-		if (set_has(set->down, (int)(all + 1 - i)))
-			r->places[r->n_places++] = i - 1;
+	for (int64_t i = 0; i < all; i++) {
+		if (i == PLACES_MOST && i < all - PLACES_MOST)
+			i = all - PLACES_MOST; /* those between have no number */
+		if ((i < PLACES_MOST && set_has(set->up, (int)i + 1)) ||
+		    (all - i <= PLACES_MOST && set_has(set->down, (int)(all - i))))
+			r->places[r->n_places++] = i;
+	}
 	r->next = 0;
 	r->end = r->n_places;
 }

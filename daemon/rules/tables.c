@@ -163,14 +163,15 @@ unit_own(struct loading *l, const struct field *fd, const struct node *n, void *
 	c->unit_team = i == 1;
 	if (c->unit_team)
 		finding_add(l->f, "E004", n->place,
-		    "'team' is not delivered by this version yet; write unit: person");
+		    "'team' is not in this version: messages go to single persons; write unit: person, or "
+		    "leave it out");
 }
 
 static void
 later_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
 	(void)into;
-	finding_add(l->f, "E002", n->place, "'%s' is not understood by this version yet", fd->name);
+	finding_add(l->f, "E002", n->place, "'%s' is %s", fd->name, fd->help);
 }
 
 static void
@@ -398,8 +399,10 @@ const struct field campaign_fields[] = {
 	{ "trial", FIELD_MAP, .sub = trial_fields, .help = "how the product finds out whether it helps" },
 	{ "unit", FIELD_OWN, .own = unit_own, .schema = "{\"enum\": [\"person\", \"team\"]}",
 	    .help = "person or team" },
-	{ "phases", FIELD_OWN, .own = later_own, .schema = "false", .help = "not yet" },
-	{ "waves", FIELD_OWN, .own = later_own, .schema = "false", .help = "not yet" },
+	{ "phases", FIELD_OWN, .own = later_own, .schema = "false",
+	    .help = "not in this version: write a campaign for each phase and schedule one after the other" },
+	{ "waves", FIELD_OWN, .own = later_own, .schema = "false",
+	    .help = "not in this version: write a campaign for each wave, with its teams as the audience" },
 	{ "ignore", FIELD_WORDS, CAMPAIGN(ignore), .help = "codes of checks that are silenced here" },
 	{ 0 },
 };

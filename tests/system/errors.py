@@ -59,6 +59,9 @@ broken("E008", None, ["https"], **{M: lambda t: t.replace("({{answer.yes}})", "(
 broken("E009", None, ["health"], **{M: lambda t: t.replace("angle: health", "angle: helth")})
 broken("E009", None, ["thanks-yes"], **{B: lambda t: t.replace("thanks: thanks-yes", "thanks: thanks-yess")})
 broken("E009", None, ["holidays"], **{"holidays_D_nl_DOT_ics": None})
+broken("E004", None, ["not in this version", "unit: person"], **{B: lambda t: "unit: team\n" + t})
+for later, instead in (("phases", "a campaign for each phase"), ("waves", "a campaign for each wave")):
+    broken("E002", None, ["not in this version", instead], **{B: lambda t, later=later: later + ": []\n" + t})
 broken("E010", None, ["link"], **{"campaigns__bravo_D_week__apple_DOT_png": "->/etc/hostname"})
 broken("E010", None, ["out of"], **{B: lambda t: t.replace("logo:     apple.png", "logo: ../../../../etc/hostname")})
 broken("E011", None, ["larger"], **{B: "#" * (2 << 20)})
