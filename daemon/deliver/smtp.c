@@ -271,7 +271,7 @@ why_ours(bool dot_sent, bool timed_out)
 static void
 end_garbage(struct smtp *s)
 {
-	if (s->state == SMTP_GREETS) {
+	if (s->tries == 0) { /* nobody else would hear of it */
 		s->failure = verdict_garbage(false);
 		s->failure.fate = FATE_BACK;
 	}

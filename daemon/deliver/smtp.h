@@ -84,7 +84,7 @@ struct smtp {
 	enum smtp_state state;
 	/* Its end came at no fault of a mail: a server may close what has been used or has idled. */
 	bool stale;
-	/* Set with SMTP_OVER when it ended before SMTP_READY. */
+	/* With SMTP_OVER, when it ended with nonsense or a refusal before any mail began. */
 	struct outcome failure;
 	/* What EHLO offered. */
 	bool pipelining, chunking, takes_8bit, takes_utf8, takes_size;

@@ -116,7 +116,7 @@ static const struct {
 	    "the server refuses our sender address" },
 	{ IN_MAIL, 500, 599, ".7.27", FATE_OURS, TROUBLE_REFUSED,
 	    "the server refuses our sender address" },
-	{ AT(STAGE_MAIL), 503, 503, NULL, FATE_AGAIN, TROUBLE_DOWN,
+	{ ENVELOPE, 503, 503, NULL, FATE_AGAIN, TROUBLE_DOWN,
 	    "the server expected something else than a mail" },
 	{ AT(STAGE_MAIL), 500, 504, NULL, FATE_OURS, TROUBLE_NONE,
 	    "the server cannot read our sender address or its parameters" },

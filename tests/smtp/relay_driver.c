@@ -1,6 +1,6 @@
 /*
  * The carrier to a relay with a courier of thirty lines: N mails, one line for each on stdout when
- * it is settled: ROW FATE CODE REASON.  What comes back is tried again, three times at most; two
+ * it is settled: ROW FATE CODE REASON.  What comes back is tried again, fifty times at most; two
  * failed connections in a row end it.  On stderr: how long it took.
  */
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "deliver/transport.h"
 #include "loop/wires.h"
 
-enum { TRIES = 3, FAILURES = 2 };
+enum { TRIES = 50, FAILURES = 2 };
 
 struct courier {
 	struct parcel *parcels;
@@ -74,8 +74,9 @@ done(struct courier *c, struct carrier *from, struct parcel *p, const struct out
 		settled(c, p, o);
 	} else {
 		c->queue[c->tail++ % (c->n + 1)] = p->row;
-		from->work(from, c->parallel);
 	}
+	if (o->fate != FATE_DELIVERED && !c->over)
+		from->work(from, c->parallel);
 }
 
 static void

@@ -45,6 +45,7 @@ static const struct {
 	{ "parameters not known", STAGE_MAIL, 555, "", FATE_OURS, TROUBLE_NONE },
 	{ "out of step: the session's fault, not the sender's", STAGE_MAIL, 503, "5.5.1",
 	    FATE_AGAIN, TROUBLE_DOWN },
+	{ "out of step at RCPT", STAGE_RCPT, 503, "", FATE_AGAIN, TROUBLE_DOWN },
 	{ "4xx at MAIL", STAGE_MAIL, 451, "", FATE_AGAIN, TROUBLE_BUSY },
 	{ "no room, said at MAIL", STAGE_MAIL, 452, "4.3.1", FATE_AGAIN, TROUBLE_BUSY },
 	{ "too large, said at MAIL", STAGE_MAIL, 552, "", FATE_NEVER, TROUBLE_NONE },
