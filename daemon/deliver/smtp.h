@@ -18,6 +18,9 @@
  * With CHUNKING there is no DATA: BDAT LAST, body, RSET (after a refused BDAT the state is
  * indeterminate), MAIL, RCPT.  Without PIPELINING: command by command.
  *
+ * A server that answers once too often is found out, at the latest by the 354 that does not fit, and
+ * with BDAT when the answer is there before we speak again.
+ *
  * `front` is the mail whose envelope is out, `flying` the one whose last bytes are queued or have
  * left.  Every parcel taken by next() is told by done() exactly once.
  */

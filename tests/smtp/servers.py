@@ -211,7 +211,11 @@ class Session:
                     self.accept("dot", "", text)
         elif verb == "BDAT":
             text = self.take(int(argument.split()[0]))
-            self.accept("BDAT", argument, text)
+            if self.refused:
+                self.answer(verb, "", "503 5.5.1 no recipient")
+                self.server.sink.wrong.append("a text after a refused recipient")
+            else:
+                self.accept("BDAT", argument, text)
         elif verb == "RSET":
             self.refused = False
             self.answer(verb, "", "250 2.0.0 ok")

@@ -113,14 +113,17 @@ def answers_early(session, verb, argument, default):
 
 def mixed(seed):
     """Anything anywhere, by the dice; but a mail that was stored is not refused after that."""
-    dice = random.Random(seed)
-
     def script(session, verb, argument, default):
+        if not hasattr(session, "dice"):
+            session.dice = random.Random(1000 * seed + session.number)
+        dice = session.dice
         if default is None or dice.random() > 0.07:
             return default
         deeds = [Drop, Silence, Reset, "354 go", "250 ok", "hello", b"2", b"250-"]
         if verb not in ("dot", "BDAT"):
-            deeds += ["421 4.3.2 bye", "450 4.2.0 later", "550 5.0.0 no", b"250 ok\r\n250 ok\r\n"]
+            deeds += ["421 4.3.2 bye", "450 4.2.0 later", "550 5.0.0 no"]
+            if "CHUNKING" not in session.server.offers:  # smtp.h: there it need not be noticed
+                deeds.append(b"250 ok\r\n250 ok\r\n")
         deed = dice.choice(deeds)
         if isinstance(deed, type):
             raise deed
