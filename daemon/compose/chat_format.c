@@ -31,7 +31,7 @@ const struct chat_row chat_rows[CHAT_FORMATS] = {
 	    .unit = UNIT_POINTS, .text_max = 16383, .title_max = 150, .label_max = 75,
 	    .method = "POST", .content_type = JSON, .shown = true, .to_person = true,
 	    .code_field = "id", .shared = true },
-	[CHAT_ROCKETCHAT] = { .name = "Rocket.Chat", .shape = SHAPE_POST, .dialect = DIALECT_SPANS,
+	[CHAT_ROCKETCHAT] = { .name = "Rocket.Chat", .shape = SHAPE_POST, .dialect = DIALECT_TWINS,
 	    .unit = UNIT_UTF16, .text_max = 5000, .title_max = 150, .label_max = 75,
 	    .method = "POST", .content_type = JSON, .shown = true, .to_person = true,
 	    .ok_field = "success", .ok_value = "true", .code_field = "error", .shared = true },

@@ -32,7 +32,7 @@ enum chat_dialect {
 	DIALECT_BACKSLASH, /* Discord: a backslash before any punctuation */
 	DIALECT_CODED,     /* Mattermost: so too, but its server looks for @ after unescaping: `@` */
 	DIALECT_ENTITY,    /* Zulip knows no backslash, but &#42; */
-	DIALECT_SPANS,     /* Rocket.Chat knows neither, but code spans: `*` */
+	DIALECT_TWINS,     /* Rocket.Chat knows neither: full-width characters */
 	DIALECTS
 };
 

@@ -18,7 +18,7 @@ static const struct {
 	[DIALECT_BACKSLASH] = { { "**", "**" }, { "*", "*" }, { "[", "](" } },
 	[DIALECT_CODED] = { { "**", "**" }, { "*", "*" }, { "[", "](" } },
 	[DIALECT_ENTITY] = { { "**", "**" }, { "*", "*" }, { "[", "](" } },
-	[DIALECT_SPANS] = { { "*", "*" }, { "_", "_" }, { "[", "](" } },
+	[DIALECT_TWINS] = { { "*", "*" }, { "_", "_" }, { "[", "](" } },
 };
 
 struct renderer {
@@ -27,7 +27,7 @@ struct renderer {
 	enum mark open[OPEN_MAX];
 	int n_open;
 	struct slice address; /* of the open link */
-	bool in_code;         /* SPANS, CODED: a code span stands open */
+	bool in_code;         /* CODED: a code span stands open */
 	bool line_start;      /* nothing since the last line end */
 	bool just_open;       /* emphasis began, and nothing is in it yet */
 	bool line_number;     /* nothing but digits since then: "1." would be a list */
@@ -115,23 +115,36 @@ is_markup(const struct renderer *r, char c, char next)
 }
 
 /*
- * Rocket.Chat: what could be markup goes into a code span.  A backtick cannot stand in one and
- * becomes the grave accent it looks like.  It knows no entities, and links domains whatever one does.
+ * Rocket.Chat: its emphasis and links look through code spans, and it knows no entities, so what
+ * could be markup becomes its full-width twin (U+FF01 on for ! on), which looks the same and is none.
+ * It links domains whatever one does; a link that shows where it leads deceives nobody.
  */
 static void
-spans_put(struct renderer *r, const char *s, size_t n, char next)
+twin_add(struct text *out, char c)
+{
+	char twin[4];
+
+	text_add(out, twin, utf8_encode(0xff01 + (uint32_t)(c - '!'), twin));
+}
+
+static void
+twin_put(struct renderer *r, const char *s, size_t n, char next)
 {
 	bool dot = *s == '.' && !r->line_number;
 
-	if (*s == '`') {
-		code_end(r);
-		text_puts(r->out, "\xcb\x8b");
-	} else if (n == 1 && *s != '&' && !dot && is_markup(r, *s, next))
-		code_put(r, *s);
-	else {
-		code_end(r);
+	if (n == 1 && *s != '&' && !dot && is_markup(r, *s, next))
+		twin_add(r->out, *s);
+	else
 		text_add(r->out, s, n);
-	}
+}
+
+static bool
+in_link(const struct renderer *r)
+{
+	for (int i = 0; i < r->n_open; i++)
+		if (r->open[i] == MARK_LINK)
+			return true;
+	return false;
 }
 
 static void
@@ -174,13 +187,17 @@ character_put(struct renderer *r, const char *s, size_t n, char next)
 		backslash_put(r, s, n, next);
 		break;
 	case DIALECT_BACKSLASH:
-		backslash_put(r, s, n, next);
+		/* Discord finds the end of a label across escapes, even far behind its link */
+		if (in_set(*s, "[]") || (in_link(r) && in_set(*s, "()")))
+			twin_add(r->out, *s);
+		else
+			backslash_put(r, s, n, next);
 		break;
 	case DIALECT_ENTITY:
 		entity_put(r, s, n, next);
 		break;
-	case DIALECT_SPANS:
-		spans_put(r, s, n, next);
+	case DIALECT_TWINS:
+		twin_put(r, s, n, next);
 		break;
 	case DIALECT_PLAIN:
 	case DIALECT_RUNS:
