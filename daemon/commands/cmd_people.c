@@ -5,6 +5,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "commands/commands_db.h"
 #include "people/people.h"
 #include "plan/zone.h"
 #include "store/db.h"
@@ -31,6 +32,8 @@ import(struct command *c, const char *path, const char *teams, bool dry, bool sh
 	SCOPED(arena_free) struct arena *mem = arena_new("roster", (size_t)2 << 30);
 	struct roster roster;
 	struct roster_change change;
+	struct figures before;
+	bool told;
 	int rc = roster_read(mem, path, teams, zone_known, stderr, &roster);
 
 	if (rc < 0)
@@ -42,8 +45,12 @@ import(struct command *c, const char *path, const char *teams, bool dry, bool sh
 	}
 	if ((rc = command_state(c)) != 0)
 		return rc;
-	rc = roster_apply(c->db, &roster, c->now, dry, shrink, return_erased,
-	    dry || roster.n_people <= 1000 ? stdout : NULL, &change);
+	if (figures_count(c->db, &before) < 0)
+		return EXIT_CANNOT;
+	/* Where everybody is new, a line for each says nothing. */
+	told = dry || (before.people > 0 && roster.n_people <= 1000);
+	rc = roster_apply(c->db, &roster, c->now, dry, shrink, return_erased, told ? stdout : NULL,
+	    &change);
 	if (rc == ROSTER_REFUSED) {
 		fprintf(stderr, "nudge: this roster of %zu people is empty or less than half of the"
 				" present one;\n       nothing was changed (--shrink if that is meant)\n",
