@@ -283,18 +283,25 @@ file_apply(struct settings *s, const char *path)
 	return findings_errors(f) > 0;
 }
 
-/* The sentences of a clone whose program is run from its build folder, with rules from elsewhere. */
+enum { BUILD_DEPTH = 3 };
+
+/* The sentences of a clone whose program is run from a build folder in it; NULL: not there. */
 static const char *
 words_of_clone(const struct settings *s)
 {
 	char exe[4096];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	char *slash;
 
 	exe[n > 0 ? n : 0] = '\0';
-	slash = strrchr(exe, '/');
-	return slash == NULL ? ""
-			     : arena_printf(s->mem, "%.*s/../config/words", (int)(slash - exe), exe);
+	for (int up = 0; up <= BUILD_DEPTH && strrchr(exe, '/') != NULL; up++) {
+		const char *words;
+
+		*strrchr(exe, '/') = '\0';
+		words = arena_printf(s->mem, "%s/config/words", exe);
+		if (is_there(words))
+			return words;
+	}
+	return NULL;
 }
 
 /* Where the sentences are: beside the rules or program in a checkout, else where they were installed. */
@@ -305,7 +312,8 @@ words_find(const struct settings *s)
 
 	if (is_there(beside))
 		return beside;
-	return is_there(words_of_clone(s)) ? words_of_clone(s) : NUDGED_DATADIR "/words";
+	beside = words_of_clone(s);
+	return beside != NULL ? beside : NUDGED_DATADIR "/words";
 }
 
 int
