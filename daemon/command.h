@@ -52,5 +52,5 @@ const struct campaign *command_campaign(const struct command *c, const char *id)
 typedef int command_fn(struct command *c, int argc, char **argv);
 command_fn cmd_check, cmd_schema, cmd_people, cmd_schedule, cmd_approve, cmd_pause, cmd_resume,
     cmd_cancel, cmd_runs, cmd_when, cmd_plan, cmd_preview, cmd_simulate, cmd_event, cmd_answer,
-    cmd_why, cmd_status, cmd_queue, cmd_render, cmd_reload, cmd_demo, cmd_clock_ok;
+    cmd_why, cmd_status, cmd_queue, cmd_render, cmd_reload, cmd_demo, cmd_clock_ok, cmd_test_send;
 #endif

@@ -36,6 +36,7 @@ static const struct {
 	{ "queue", cmd_queue, "deliveries by state" },
 	{ "clock-ok", cmd_clock_ok, "say that the clock of this machine is right" },
 	{ "render", cmd_render, "fill a Mustache template" },
+	{ "test-send", cmd_test_send, "send one message now, to try the servers" },
 	{ "reload", cmd_reload, "tell the daemon to read the rule base again" },
 	{ "demo", cmd_demo, "the demo organisation, from roster to messages" },
 };

@@ -19,8 +19,13 @@
 #include "base/text.h"
 #include "command.h"
 #include "compose/compose.h"
+#include "deliver/courier.h"
+#include "deliver/courier_db.h"
 #include "engine.h"
+#include "engine/guard.h"
 #include "loop/loop.h"
+#include "metrics.h"
+#include "routes.h"
 #include "ruleload.h"
 #include "rules/findings.h"
 #include "rules/rulebase.h"
@@ -32,10 +37,19 @@ struct daemon {
 	struct db *db;
 	struct engine *engine;
 	struct loop *loop;
+	struct flight *flight;
+	struct routes *routes;
+	struct courier *courier; /* NULL: everything goes to the spool */
+	struct wires wires;
+	struct wire *figures;    /* metrics are written a while after something moved */
+	bool figures_due;
 	int lock;
-	char spool[4096], bell[4096];
-	int64_t ticks;
+	char spool[4096], bell[4096], lease[LEASE_TEXT];
+	int64_t ticks, reloads_failed;
+	struct instant started, written; /* written: monotonic */
+	uint64_t seed;
 };
+enum { FIGURES_S = 15 };
 
 static const char usage[] =
     "usage: nudged [--config FILE] [--state DIR] [--rules DIR] [--foreground]\n"
@@ -84,11 +98,53 @@ seed_of(const struct token_key *k)
 	return hash_bytes(k->secret, sizeof k->secret);
 }
 
+static void
+figures_write(struct daemon *d)
+{
+	char path[4096 + 16];
+	const char *wanted = d->settings.metrics;
+	struct figures_now f = { d->ticks, d->reloads_failed, engine_rules(d->engine)->hash,
+		d->started, clock_now() };
+
+	if (wanted == NULL)
+		snprintf(path, sizeof path, "%s/metrics.prom", d->settings.state);
+	metrics_write(wanted != NULL ? wanted : path, wanted != NULL, d->db, d->courier, &f);
+}
+
+static void
+on_figures(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->figures_due = false;
+	d->written = clock_monotonic();
+	figures_write(d);
+}
+
+/* At once, but not oftener than every so often: an idle service writes nothing and sleeps. */
+static void
+on_moved(void *arg)
+{
+	struct daemon *d = arg;
+	struct instant now = clock_monotonic();
+	struct span since = instant_diff(now, d->written);
+
+	if (d->figures_due || d->figures == NULL)
+		return;
+	if (d->written.us == 0 || since.us >= SPAN_OF(FIGURES_S, 1).us) {
+		d->written = now;
+		figures_write(d);
+		return;
+	}
+	d->wires.set(d->figures, (struct span){ SPAN_OF(FIGURES_S, 1).us - since.us });
+	d->figures_due = true;
+}
+
 static int
 engine_start(struct daemon *d, struct rulebase *rb, struct compose *compose)
 {
 	struct engine_options o = { .db = d->db, .settings = &d->settings, .spool = d->spool,
-		.durable = true };
+		.durable = true, .networked = true, .lease = d->lease };
 	int rc = token_key_load(d->settings.state, &o.key);
 
 	if (rc < 0) {
@@ -96,8 +152,57 @@ engine_start(struct daemon *d, struct rulebase *rb, struct compose *compose)
 		rulebase_free(&rb);
 		return rc;
 	}
-	o.seed = seed_of(&o.key);
+	o.seed = d->seed = seed_of(&o.key);
 	return engine_new(&o, rb, compose, &d->engine);
+}
+
+/* What the process before us had in hand, before anything new is taken. */
+static int
+flight_start(struct daemon *d)
+{
+	struct flight *before = NULL;
+	int rc = flight_before(d->settings.state, &before);
+
+	lease_make(d->lease);
+	if (rc == 0)
+		rc = outbox_recover(d->db, d->lease, before, clock_now());
+	flight_free(&before);
+	return rc < 0 ? rc : flight_open(d->settings.state, d->lease, &d->flight);
+}
+
+static int
+pack(void *arg, const struct delivery *row, struct package *ret, const char **ret_why)
+{
+	struct daemon *d = arg;
+
+	return engine_pack(d->engine, row, ret, ret_why);
+}
+
+static bool
+may_send(void *arg)
+{
+	struct daemon *d = arg;
+
+	return guard_may_send(d->engine);
+}
+
+static int
+courier_start(struct daemon *d)
+{
+	struct courier_options o = { .db = d->db, .wires = &d->wires, .lease = d->lease,
+		.flight = d->flight, .seed = d->seed, .calls = { pack, may_send, on_moved, d } };
+	int rc = 0;
+
+	d->wires = loop_wires(d->loop);
+	d->figures = d->wires.alarm(d->wires.loop, on_figures, d);
+	if (!routes_needed(&d->settings))
+		return destinations_keep(d->db, (const char *[]){ NULL });
+	rc = routes_new(&d->settings, &d->wires, &d->routes);
+	if (rc == 0)
+		rc = courier_new(&o, &d->courier);
+	if (rc == 0)
+		rc = routes_lay(d->routes, d->courier);
+	return rc == 0 ? destinations_keep(d->db, routes_names(d->routes)) : rc;
 }
 
 static int
@@ -110,7 +215,23 @@ on_tick(void *arg, struct instant now, struct instant *ret_next)
 	d->ticks++;
 	clock_look(now, &r);
 	rc = engine_watch(d->engine, &r);
-	return rc < 0 ? rc : engine_tick(d->engine, now, ret_next);
+	if (rc == 0)
+		rc = engine_tick(d->engine, now, ret_next);
+	if (rc == 0 && d->courier != NULL)
+		courier_look(d->courier);
+	on_moved(d);
+	return rc;
+}
+
+static bool
+on_end(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->courier == NULL)
+		return true;
+	courier_drain(d->courier);
+	return courier_is_idle(d->courier);
 }
 
 /* A broken rule base changes nothing, and everybody hears it. */
@@ -126,6 +247,7 @@ on_reload(void *arg)
 		findings_print_text(f, stderr, false);
 		log_say(LOG_ERROR, "the rule base has %zu errors; the one in force stays",
 		    findings_errors(f));
+		d->reloads_failed++;
 		return;
 	}
 	if (strcmp(rb->hash, engine_rules(d->engine)->hash) == 0) {
@@ -162,7 +284,7 @@ static int
 start(struct daemon *d)
 {
 	SCOPED(findings_done) struct findings *f = findings_new(d->settings.rules);
-	struct loop_calls calls = { on_tick, on_reload, on_step, on_status, d };
+	struct loop_calls calls = { on_tick, on_reload, on_step, on_end, on_status, d };
 	struct rulebase *rb;
 	struct compose *compose;
 
@@ -177,8 +299,8 @@ start(struct daemon *d)
 	}
 	snprintf(d->spool, sizeof d->spool, "%s/spool", d->settings.state);
 	snprintf(d->bell, sizeof d->bell, "%s/doorbell", d->settings.state);
-	if (engine_start(d, rb, compose) < 0 ||
-	    loop_new(&calls, d->settings.rules, d->bell, &d->loop) < 0)
+	if (flight_start(d) < 0 || engine_start(d, rb, compose) < 0 ||
+	    loop_new(&calls, d->settings.rules, d->bell, &d->loop) < 0 || courier_start(d) < 0)
 		return EXIT_CANNOT;
 	log_say(LOG_NOTICE, "at work on %s with rule base %.12s", d->settings.state, rb->hash);
 	return loop_run(d->loop) < 0 ? EXIT_CANNOT : EXIT_DONE;
@@ -187,8 +309,15 @@ start(struct daemon *d)
 static void
 stop(struct daemon *d)
 {
+	courier_free(&d->courier);
+	if (d->engine != NULL && d->loop != NULL)
+		figures_write(d);
+	routes_free(&d->routes);
+	if (d->figures != NULL)
+		d->wires.cut(&d->figures);
 	loop_free(&d->loop);
 	engine_free(&d->engine);
+	flight_free(&d->flight);
 	db_close(&d->db);
 	if (d->lock >= 0)
 		close(d->lock);
@@ -225,7 +354,7 @@ options(int argc, char **argv, const char **config, const char **state, const ch
 int
 main(int argc, char **argv)
 {
-	struct daemon d = { .lock = -1 };
+	struct daemon d = { .lock = -1, .started = clock_now() };
 	const char *config = NULL, *state = NULL, *rules = NULL;
 	int rc = options(argc, argv, &config, &state, &rules);
 

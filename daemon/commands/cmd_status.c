@@ -5,6 +5,7 @@
 #include "base/parse.h"
 #include "command.h"
 #include "commands/commands_db.h"
+#include "deliver/courier_db.h"
 #include "deliver/outbox.h"
 #include "engine/guard.h"
 #include "engine/purge.h"
@@ -53,6 +54,14 @@ clock_tell(struct command *c)
 	return EXIT_DONE;
 }
 
+static void
+print_server(void *arg, const struct destination_line *d)
+{
+	(void)arg;
+	printf("server      %s is %s%s%s\n", d->name, d->circuit, d->reason[0] != '\0' ? ": " : "",
+	    d->reason);
+}
+
 int
 cmd_status(struct command *c, int argc, char **argv)
 {
@@ -93,6 +102,12 @@ cmd_status(struct command *c, int argc, char **argv)
 		printf(", %lld older ones of which the count is left", (long long)purged);
 	printf("\nnext        %s\n",
 	    f.next.us == INT64_MAX ? "nothing is planned" : instant_format(f.next, 0, next));
+	for (int i = 0; i < CHANNELS; i++)
+		printf("%s%s by %s", i == 0 ? "channels    " : ", ", channel_names[i],
+		    way_names[c->settings.ways[i]]);
+	printf("\n");
+	if (destinations_each(c->db, print_server, NULL) < 0)
+		return EXIT_CANNOT;
 	return is_deep ? deep(c) : EXIT_DONE;
 }
 
@@ -108,13 +123,48 @@ print(void *arg, const struct queued *q)
 	    q->reason);
 }
 
+static void
+print_destination(void *arg, const struct destination_line *d)
+{
+	char until[INSTANT_TEXT] = "";
+
+	(void)arg;
+	if (strcmp(d->circuit, "down") == 0 || strcmp(d->circuit, "resting") == 0)
+		instant_format(d->until, 0, until);
+	printf("%-40s  %-8s  %lld at once, %lld delivered, %lld postponed, %lld dead, %lld uncertain%s%s%s%s\n",
+	    d->name, d->circuit, (long long)d->parallel, (long long)d->delivered,
+	    (long long)d->postponed, (long long)d->dead, (long long)d->uncertain,
+	    d->reason[0] != '\0' ? "; " : "", d->reason, until[0] != '\0' ? ", until " : "", until);
+}
+
+/* "d00000012" or "12" waits again. */
+static int
+requeue(struct command *c, const char *what)
+{
+	int64_t row;
+	int rc;
+
+	if (!parse_int(what + (what[0] == 'd'), 1, INT64_MAX, &row)) {
+		fprintf(stderr, "nudge: --requeue wants a delivery such as d12, not '%.40s'\n", what);
+		return EXIT_USAGE;
+	}
+	rc = outbox_requeue(c->db, row, c->now, instant_add(c->now, SPAN_HOURS(24)));
+	if (rc > 0)
+		fprintf(stderr, "nudge: d%08lld is neither dead nor uncertain\n", (long long)row);
+	else if (rc == 0) {
+		command_ring(c);
+		printf("d%08lld waits again, for a day at most\n", (long long)row);
+	}
+	return rc < 0 ? EXIT_CANNOT : rc > 0 ? EXIT_FINDINGS : EXIT_DONE;
+}
+
 int
 cmd_queue(struct command *c, int argc, char **argv)
 {
-	const char *state = NULL;
+	const char *state = NULL, *again = NULL;
 	bool help = false;
-	const struct option_slot slots[] = { { "--state", &state, NULL }, { "--help", NULL, &help },
-		{ NULL, NULL, NULL } };
+	const struct option_slot slots[] = { { "--state", &state, NULL },
+		{ "--requeue", &again, NULL }, { "--help", NULL, &help }, { NULL, NULL, NULL } };
 	int which = -1, rc;
 
 	if (!command_options(&argc, argv, slots))
@@ -123,9 +173,16 @@ cmd_queue(struct command *c, int argc, char **argv)
 		which = parse_word(state, delivery_state_names, DELIVERY_STATES);
 	if (help || argc > 0 || (state != NULL && which < 0))
 		return command_usage("usage: nudge queue [--state pending|leased|delivered|uncertain|expired|"
-				     "cancelled|dead]\n\nThe newest 200 deliveries.\n",
+				     "cancelled|dead]\n"
+				     "       nudge queue --requeue DELIVERY\n\n"
+				     "The servers that messages go to, and the newest 200 deliveries.\n"
+				     "--requeue: a dead or uncertain one waits again, which is recorded.\n",
 		    help);
 	if ((rc = command_state(c)) != 0)
 		return rc;
+	if (again != NULL)
+		return requeue(c, again);
+	if (state == NULL && destinations_each(c->db, print_destination, NULL) < 0)
+		return EXIT_CANNOT;
 	return deliveries_each(c->db, which, 200, print, NULL) < 0 ? EXIT_CANNOT : EXIT_DONE;
 }

@@ -338,6 +338,8 @@ commit(struct courier *c, struct instant now)
 
 	if (rc == 0) {
 		c->seen++; /* our own commit says nothing new */
+		if (c->n_done > 0 && c->o.calls.moved != NULL)
+			c->o.calls.moved(c->o.calls.arg);
 		slots_release(c);
 	}
 	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++) {
@@ -544,7 +546,7 @@ lane_work(struct courier *c, struct track *lane, struct instant now)
 
 	for (size_t i = 0; i < lane->n_ways; i++) {
 		struct way *w = &lane->ways[i];
-		int allowed = destination_allows(&w->destination, now);
+		int allowed = c->closing ? 0 : destination_allows(&w->destination, now);
 
 		if (!waits || allowed == 0 || given) {
 			w->hungry = false;
@@ -719,6 +721,17 @@ courier_destination(struct courier *c, size_t lane, const char *name, int most, 
 	*w = (struct way){ .carrier = carrier, .name = name, .lane = t };
 	destination_init(&w->destination, most, pace);
 	carrier->destination = w;
+}
+
+void
+courier_drain(struct courier *c)
+{
+	c->closing = true;
+	for (size_t i = 0; i < c->n_lanes; i++)
+		while (c->lanes[i].n_ready > 0)
+			slot_done(c, ready_take(c, &c->lanes[i]), &(struct outcome){ .fate = FATE_BACK });
+	if (c->n_done > 0)
+		c->o.wires->arm(c->rest);
 }
 
 bool

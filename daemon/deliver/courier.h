@@ -35,6 +35,8 @@ struct courier_calls {
 	int (*pack)(void *arg, const struct delivery *d, struct package *ret, const char **ret_why);
 	/* May anything be sent at all (the clock is trusted)?  May be NULL: yes. */
 	bool (*may_send)(void *arg);
+	/* Something was settled.  May be NULL. */
+	void (*moved)(void *arg);
 	void *arg;
 };
 struct courier_options {
@@ -57,6 +59,8 @@ void courier_destination(struct courier *c, size_t lane, const char *name, int m
     struct span pace, struct carrier *carrier);
 /* There may be new work, or it may be allowed again: look.  Called after every tick. */
 void courier_look(struct courier *c);
+/* Take nothing new; what is in hand goes on. */
+void courier_drain(struct courier *c);
 /* Nothing in hand and nothing unsettled. */
 bool courier_is_idle(const struct courier *c);
 /* Each destination, for the metrics. */

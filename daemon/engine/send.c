@@ -189,14 +189,15 @@ letter_of(struct engine *e, const struct run *run, const struct person *p,
 }
 
 static void
-compose_for(struct engine *e, const struct letter *l, struct text *ret)
+compose_for(
+    struct engine *e, const struct letter *l, enum chat_format format, struct text *ret)
 {
 	switch (l->channel) {
 	case CHANNEL_EMAIL:
 		compose_email(e->compose, &e->o.key, l, ret);
 		break;
 	case CHANNEL_CHAT:
-		compose_chat(e->compose, &e->o.key, l, CHAT_SLACK, ret);
+		compose_chat(e->compose, &e->o.key, l, format, ret);
 		break;
 	case CHANNEL_CALENDAR:
 		compose_invite(e->compose, &e->o.key, l, ret);
@@ -242,7 +243,7 @@ send_one(struct engine *e, const struct delivery *d, const char **ret_why)
 
 	if (rc < 0 || *ret_why != NULL)
 		return rc;
-	compose_for(e, &l, &body);
+	compose_for(e, &l, CHAT_SLACK, &body);
 	return spool_write(e->o.spool, d->row, d->channel, d->created, &body, e->o.durable);
 }
 
@@ -259,11 +260,47 @@ sender_put(const struct engine *e, const struct delivery *d, char *ret)
 	    token_verp(&e->o.key, d->row, token), at);
 }
 
+static enum chat_format
+chat_format_of(const struct engine *e, const struct delivery *d)
+{
+	const struct chat_settings *s =
+	    d->channel == CHANNEL_CHAT ? settings_chat(e->o.settings, d->destination) : NULL;
+
+	return s != NULL ? (enum chat_format)s->format : CHAT_SLACK;
+}
+
+static void
+pack_body(struct engine *e, const struct delivery *d, const struct letter *l, struct text *ret)
+{
+	int way = engine_way(e, d->channel);
+
+	if (d->channel == CHANNEL_CALENDAR && way == WAY_SMTP)
+		compose_email(e->compose, &e->o.key, l, ret);
+	else if (d->channel == CHANNEL_CALENDAR && way == WAY_CALDAV)
+		compose_stored(e->compose, &e->o.key, l, ret);
+	else
+		compose_for(e, l, chat_format_of(e, d), ret);
+}
+
+/* An invitation is one thing however often it changes; all else is a thing of its own. */
+static void
+pack_key(struct engine *e, const struct delivery *d, const struct letter *l, char *ret)
+{
+	SCOPED(text_deinit) struct text uid = { 0 };
+	char id[TOKEN_ID_TEXT];
+
+	if (d->channel == CHANNEL_CALENDAR)
+		compose_uid(e->compose, &e->o.key, l, &uid);
+	else
+		text_puts(&uid, token_id(&e->o.key, "mail", d->enrolment, d->occurrence,
+				    channel_names[d->channel], id));
+	snprintf(ret, KEY_ROOM, "%s", text_string(&uid));
+}
+
 int
 engine_pack(
     struct engine *e, const struct delivery *d, struct package *ret, const char **ret_why)
 {
-	char id[TOKEN_ID_TEXT];
 	struct letter l;
 	int rc = delivery_open(e, d, &l, ret_why);
 
@@ -271,17 +308,11 @@ engine_pack(
 		arena_reset(e->mem);
 		return rc;
 	}
-	if (d->channel == CHANNEL_CALENDAR && e->o.settings->ways[CHANNEL_CALENDAR] == WAY_SMTP)
-		compose_email(e->compose, &e->o.key, &l, &ret->body);
-	else
-		compose_for(e, &l, &ret->body);
+	pack_body(e, d, &l, &ret->body);
 	sender_put(e, d, ret->sender);
 	snprintf(ret->recipient, sizeof ret->recipient, "%s",
 	    d->channel == CHANNEL_CHAT ? l.to->chat : l.to->email);
-	/* An invitation is one thing however often it changes; all else is a thing of its own. */
-	snprintf(ret->key, sizeof ret->key, "%s",
-	    token_id(&e->o.key, d->channel == CHANNEL_CALENDAR ? "uid" : "mail", d->enrolment,
-		d->occurrence, channel_names[d->channel], id));
+	pack_key(e, d, &l, ret->key);
 	arena_reset(e->mem);
 	return 0;
 }

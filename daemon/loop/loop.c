@@ -26,13 +26,14 @@
 #include "loop/doorbell.h"
 #include "loop/wires.h"
 
-enum { ACCURACY_US = 1000000, SETTLE_US = 2000000, RETRY_LEAST = 1, RETRY_MOST = 60,
+enum { ENDING_US = 20000, ENDING_MOST = 1000, ACCURACY_US = 1000000, SETTLE_US = 2000000, RETRY_LEAST = 1, RETRY_MOST = 60,
 	WATCH_DEPTH = 4 };
 
 struct loop {
 	struct loop_calls calls;
 	sd_event *event;
-	sd_event_source *due, *settle, *bell, *stepped;
+	sd_event_source *due, *settle, *bell, *stepped, *ending;
+	int asked_to_end; /* how often it was looked whether it may */
 	/* Ours, not floating: libsystemd 252 never lets go of a loop with a floating inotify source. */
 	sd_event_source **watches;
 	size_t n_watches;
@@ -122,6 +123,31 @@ on_bell(sd_event_source *s, int fd, uint32_t events, void *arg)
 	return 0;
 }
 
+/* What is in hand is finished first: it would be in doubt for ever. */
+static int
+on_ending(sd_event_source *s, uint64_t at, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)s;
+	(void)at;
+	if (l->calls.may_end(l->calls.arg) || ++l->asked_to_end >= ENDING_MOST)
+		return sd_event_exit(l->event, 0);
+	sd_event_source_set_time_relative(l->ending, ENDING_US);
+	sd_event_source_set_enabled(l->ending, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static void
+end(struct loop *l)
+{
+	if (l->ending != NULL || l->calls.may_end(l->calls.arg) ||
+	    sd_event_add_time_relative(
+		l->event, &l->ending, CLOCK_MONOTONIC, ENDING_US, 1000, on_ending, l) < 0)
+		sd_event_exit(l->event, 0);
+	sd_notify(0, "STOPPING=1");
+}
+
 static int
 on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
 {
@@ -131,7 +157,7 @@ on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
 	if (si->ssi_signo == SIGHUP)
 		reload(l);
 	else
-		sd_event_exit(l->event, 0);
+		end(l);
 	return 0;
 }
 
@@ -299,6 +325,7 @@ loop_free(struct loop **lp)
 	for (size_t i = 0; i < l->n_watches; i++)
 		sd_event_source_disable_unref(l->watches[i]);
 	free(l->watches);
+	sd_event_source_disable_unref(l->ending);
 	sd_event_unref(l->event);
 	if (l->bell_fd >= 0) {
 		close(l->bell_fd);
@@ -330,6 +357,5 @@ loop_run(struct loop *l)
 	tick(l);
 	sd_notify(0, "READY=1");
 	rc = sd_event_loop(l->event);
-	sd_notify(0, "STOPPING=1");
 	return rc;
 }

@@ -7,6 +7,8 @@
  */
 #ifndef NUDGED_LOOP_LOOP_H
 #define NUDGED_LOOP_LOOP_H
+#include <stdbool.h>
+
 #include "base/when.h"
 #include "base/wires.h"
 
@@ -18,6 +20,9 @@ struct loop_calls {
 	void (*reload)(void *arg);
 	/* The clock was set: before the next tick. */
 	void (*clock_stepped)(void *arg);
+	/* The end was asked for: take nothing new; true once nothing is in hand.  Asked 50 times a
+	 * second for at most 20 s, or until it is asked for again. */
+	bool (*may_end)(void *arg);
 	/* A short sentence for `systemctl status`, into buf. */
 	void (*status)(void *arg, char *buf, size_t room);
 	void *arg;

@@ -1,0 +1,78 @@
+"""Mail over the network: a clean run, refused people, a server that dies and comes back, stops on the way."""
+import os
+import re
+import signal
+import sqlite3
+import time
+
+import place as lib
+from place import Place, Sink, check, join, stop, wait
+
+# a clean run, with a courier's figures
+sink = Sink()
+place = Place(60, sink.relay(connections=4))
+daemon = place.start()
+try:
+    wait("all is settled", place.settled)
+    rows = join(place, sink, "clean")
+    check(all(r[0] == "delivered" for r in rows.values()), f"all are delivered: {place.counts()}")
+    queue = place.nudge("queue").stdout.decode()
+    check(f"email 127.0.0.1:{sink.port}" in queue and "60 delivered" in queue, f"the queue shows the server: {queue[:300]}")
+    check(f"127.0.0.1:{sink.port} is up" in place.nudge("status").stdout.decode(), "so does the status")
+finally:
+    check(stop(daemon) == 0, "SIGTERM ends it with 0")
+metrics = open(f"{place.state}/metrics.prom").read()
+check('nudged_deliveries{state="delivered"} 60' in metrics, "the metrics count them")
+check(re.search(r'^nudged_destination_delivered_total\{destination="email 127.0.0.1:\d+"\} 60$', metrics, re.M), "by server too")
+sink.end()
+
+# every seventh person is refused: they are dead, the others come, on as many connections
+sink = Sink("refusing", refuse_every=7)
+place = Place(60, sink.relay(connections=4), "refused")
+daemon = place.start()
+try:
+    wait("all is settled", place.settled)
+    rows = join(place, sink, "refused")
+    check(place.counts() == {"delivered": 52, "dead": 8}, f"eight are refused: {place.counts()}")
+    dead = [r for r in rows if rows[r][0] == "dead"]
+    check(all("p" not in rows[r][2] or "@" not in rows[r][2] for r in dead), "no address in a reason")
+    place.nudge("queue", "--requeue", f"d{dead[0]}")
+    wait("the requeued one is settled", place.settled)
+finally:
+    stop(daemon)
+check("@zorg.example" not in place.said(), "no address in the log")
+sink.end()
+
+# a server that is down: nothing is lost, nothing costs an attempt, the second relay takes over
+sink = Sink("second")
+down = lib.free_port()
+place = Place(30, f"channels: {{ email: smtp }}\nrelays:\n  - {{ host: 127.0.0.1, port: {down}, tls: none }}\n"
+              f"  - {{ host: 127.0.0.1, port: {sink.port}, tls: none }}\n", "failover")
+daemon = place.start()
+try:
+    wait("the second relay takes all", place.settled)
+    join(place, sink, "failover")
+    check(place.counts() == {"delivered": 30}, f"{place.counts()}")
+finally:
+    stop(daemon)
+sink.end()
+
+# a stop while the mail is in hand: DATA was answered, its last bytes have not left
+hold = os.path.join(lib.scratch, "go")
+sink = Sink("holding", hold=hold)
+place = Place(1, sink.relay(), "stopped")
+daemon = place.start()
+try:
+    wait("it is in hand", lambda: place.counts().get("leased") == 1)
+finally:
+    place.nudge("answer", "P0", place.run, "stop")
+    open(hold, "w").close()
+wait("it is settled", place.settled)
+stop(daemon)
+state = place.counts()
+# either its last bytes had left before the stop (then it is delivered), or it is cancelled and never came
+join(place, sink, "stopped")
+check(state in ({"cancelled": 1}, {"delivered": 1}), f"stopped on the way: {state}")
+sink.end()
+
+lib.finish("delivery of mail")
