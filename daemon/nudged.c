@@ -309,9 +309,9 @@ start(struct daemon *d)
 static void
 stop(struct daemon *d)
 {
-	courier_free(&d->courier);
 	if (d->engine != NULL && d->loop != NULL)
 		figures_write(d);
+	courier_free(&d->courier);
 	routes_free(&d->routes);
 	if (d->figures != NULL)
 		d->wires.cut(&d->figures);

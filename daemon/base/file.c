@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,30 +82,52 @@ folder_sync(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int
-file_write(const char *path, const void *data, size_t len, int durable)
+/* Into a neighbour, then into place: by rename, or by a link that refuses what is there. */
+static int
+write_draft(const char *path, const char *draft, const void *data, size_t len, bool durable,
+    bool only_new)
+{
+	SCOPED(fd_close) int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = write_all(fd, data, len);
+	if (rc == 0 && (fchmod(fd, 0600) < 0 || (durable && fsync(fd) < 0)))
+		rc = -errno;
+	if (rc == 0 && (only_new ? link(draft, path) : rename(draft, path)) < 0)
+		rc = -errno;
+	if (rc != 0 || only_new)
+		unlink(draft);
+	return rc == 0 && durable ? folder_sync(path) : rc;
+}
+
+static int
+write_whole(const char *path, const void *data, size_t len, bool durable, bool only_new)
 {
 	char draft[4096];
 	int rc;
 
-	if (snprintf(draft, sizeof draft, "%s.new", path) >= (int)sizeof draft)
+	/* A process's own, since another may write the same file at the same time. */
+	if (snprintf(draft, sizeof draft, "%s.%d.new", path, (int)getpid()) >= (int)sizeof draft)
 		return FAIL(-ENAMETOOLONG, "%s: path too long", path);
 	unlink(draft); /* left by a crash; ours, since the folder is ours */
-	SCOPED(fd_close) int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	rc = write_draft(path, draft, data, len, durable, only_new);
+	if (rc == -EEXIST && only_new)
+		return FILE_THERE;
+	return rc < 0 ? FAIL(rc, "%s: %s", path, strerror(-rc)) : 0;
+}
 
-	if (fd < 0)
-		return FAIL(-errno, "%s: %s", draft, strerror(errno));
-	rc = write_all(fd, data, len);
-	if (rc == 0 && (fchmod(fd, 0600) < 0 || (durable && fsync(fd) < 0) ||
-	    rename(draft, path) < 0))
-		rc = -errno;
-	if (rc == 0 && durable)
-		rc = folder_sync(path);
-	if (rc < 0) {
-		unlink(draft);
-		return FAIL(rc, "%s: %s", path, strerror(-rc));
-	}
-	return 0;
+int
+file_write(const char *path, const void *data, size_t len, int durable)
+{
+	return write_whole(path, data, len, durable, false);
+}
+
+int
+file_make(const char *path, const void *data, size_t len)
+{
+	return write_whole(path, data, len, true, true);
 }
 
 int

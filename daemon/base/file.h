@@ -12,6 +12,9 @@ int file_read(const char *path, size_t limit, struct text *ret);
 int file_read_quiet(const char *path, size_t limit, struct text *ret);
 /* Write to a temporary neighbour, fsync, rename.  durable: also fsync the folder. */
 int file_write(const char *path, const void *data, size_t len, int durable);
+/* The same for a file that must not be there yet; FILE_THERE: it is, and stays as it is. */
+enum { FILE_THERE = 1 };
+int file_make(const char *path, const void *data, size_t len);
 /* mkdir -p with 0700 for what is made. */
 int folder_make(const char *path);
 #endif

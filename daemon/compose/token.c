@@ -36,10 +36,14 @@ token_key_load(const char *dir, struct token_key *ret)
 	rc = file_read_quiet(path, 4096, &bytes);
 	if (rc == -ENOENT) {
 		randombytes_buf(ret->secret, sizeof ret->secret);
-		rc = file_write(path, ret->secret, sizeof ret->secret, 1);
-	} else if (rc == 0 && bytes.len != TOKEN_KEY)
+		rc = file_make(path, ret->secret, sizeof ret->secret);
+		/* Another process was first: its key is the key. */
+		if (rc == FILE_THERE)
+			rc = file_read_quiet(path, 4096, &bytes);
+	}
+	if (rc == 0 && bytes.len > 0 && bytes.len != TOKEN_KEY)
 		return FAIL(-EINVAL, "%s is not a key of %d bytes", path, TOKEN_KEY);
-	else if (rc == 0)
+	if (rc == 0 && bytes.len > 0)
 		memcpy(ret->secret, bytes.s, TOKEN_KEY);
 	make_ready(ret);
 	return rc;

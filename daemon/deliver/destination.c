@@ -139,6 +139,7 @@ destination_note(struct destination *d, const struct outcome *o, bool of_parcel,
     struct instant now, double unit)
 {
 	if (of_parcel) {
+		d->changed = true;
 		d->delivered += o->fate == FATE_DELIVERED;
 		d->postponed += o->fate == FATE_AGAIN;
 		d->dead += o->fate == FATE_NEVER || o->fate == FATE_OURS;

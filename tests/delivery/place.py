@@ -69,6 +69,10 @@ class Place:
         day = datetime.now(timezone.utc) + timedelta(hours=11 - datetime.now(timezone.utc).hour)
         self.run = self.nudge("schedule", "now", "--start", day.strftime("%Y-%m-%d")).stdout.decode().strip()
         self.nudge("approve", self.run, "--as", "hr")
+        # everybody is enrolled before anything happens to them
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        subprocess.run([os.path.join(os.environ["BUILD"], "crash_engine"), self.state, self.rules, "0", now, now],
+                       check=True, capture_output=True)
         self.go(range(n))
 
     def go(self, people):

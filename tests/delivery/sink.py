@@ -23,7 +23,7 @@ args.add_argument("--refuse-every", type=int, default=0)
 args = args.parse_args()
 lock = threading.Lock()
 out = os.open(args.out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-taken = 0
+taken = seen = 0
 
 
 def keep(sender, recipient, body):
@@ -39,8 +39,8 @@ def keep(sender, recipient, body):
 
 
 def serve(s):
+    global seen
     f = s.makefile("rb")
-    seen = 0
 
     def say(text):
         s.sendall(text.encode() + b"\r\n")
@@ -55,8 +55,10 @@ def serve(s):
             say("250 ok")
         elif verb == b"RCPT":
             recipient = line[line.find(b"<") + 1:line.find(b">")].decode()
-            seen += 1
-            if args.refuse_every and seen % args.refuse_every == 0:
+            with lock:
+                seen += 1
+                refused = args.refuse_every and seen % args.refuse_every == 0
+            if refused:
                 recipient = ""
                 say("550 5.1.1 nobody here")
             else:
