@@ -1,4 +1,5 @@
 /* E012: a rhythm that never fires, or too often.  E013: a window without any minute. */
+#include <stdio.h>
 #include <string.h>
 
 #include "people/person.h"
@@ -15,9 +16,9 @@ often_check(const struct campaign *c, struct findings *f)
 
 	if (r->kind == RHYTHM_EVERY && r->every.unit == UNIT_MINUTE && r->every.count < LEAST_MINUTES)
 		finding_add(f, "E012", r->place,
-		    "more often than every 15 minutes; nobody can be spoken to so often");
+		    "more often than every 15 minutes; nobody can be spoken to so often: write for instance every: 1 week");
 	if (r->then.count > 0 && r->then.unit == UNIT_MINUTE && r->then.count < LEAST_MINUTES)
-		finding_add(f, "E012", r->place, "`then` is more often than every 15 minutes");
+		finding_add(f, "E012", r->place, "`then` is more often than every 15 minutes: write for instance then: every month");
 	for (size_t i = 1; i < r->n_after; i++)
 		if (civil_compare(period_add(r->after[i], 1, (struct civil){ { 0 }, 0 }),
 			period_add(r->after[i - 1], 1, (struct civil){ { 0 }, 0 })) <= 0)
@@ -38,7 +39,7 @@ rule_check(const struct campaign *c, struct day start, struct findings *f)
 		    "rrule: BYHOUR, BYMINUTE and BYSECOND have no place here: the time of day comes from "
 		    "`at:`");
 	else if (!rrule_may_fire(rule))
-		finding_add(f, "E012", r->place, "this rhythm never fires: no day fits its rule");
+		finding_add(f, "E012", r->place, "this rhythm never fires: no day fits its rule; take out the part that contradicts the others");
 	rrule_free(&rule);
 }
 
@@ -57,7 +58,7 @@ fires_check(const struct campaign *c, struct findings *f)
 	struct series *s = series_new(r, start);
 
 	if (series_moment(s, 0, &m) != 0)
-		finding_add(f, "E012", r->place, "this rhythm never fires: it has no first moment");
+		finding_add(f, "E012", r->place, "this rhythm never fires: it has no first moment; write for instance every: 2 weeks");
 	series_free(&s);
 }
 
@@ -75,6 +76,7 @@ window_check(const struct rulebase *rb, const struct campaign *c, struct finding
 	struct house plain = rb->house;
 	struct own_times own = { 0 };
 	struct civil found;
+	char free_hours[64] = "";
 
 	plain.holidays.n = 0; /* those move from year to year; weekdays and hours do not */
 	struct rest *rest = rest_new(&plain, day_of(2026, 1, 1), day_of(2026, 1, 31), NULL);
@@ -91,8 +93,13 @@ window_check(const struct rulebase *rb, const struct campaign *c, struct finding
 		}
 	}
 	rest_free(&rest);
+	if (rb->house.quiet.from != rb->house.quiet.to)
+		snprintf(free_hours, sizeof free_hours, " within %02d:%02d-%02d:%02d", rb->house.quiet.to / 60,
+		    rb->house.quiet.to % 60, rb->house.quiet.from / 60, rb->house.quiet.from % 60);
 	finding_add(f, "E013", r->at.from != r->at.to ? r->at.place : r->place,
-	    "the rest rules of house.yaml (quiet hours, days off) leave no minute of this window");
+	    "the rest rules of house.yaml (quiet hours, days off) leave no minute of this window: put it%s on a "
+	    "day that is not off, or change those rules",
+	    free_hours);
 }
 
 void

@@ -92,6 +92,8 @@ finding_add(struct findings *f, const char *code, struct place place, const char
 	add(f, code, place, text_string(&t));
 }
 
+enum { KNOWN_TOLD = 40 };
+
 void
 finding_word(struct findings *f, const char *code, struct place place, const char *word,
     const char *const *words, size_t n, const char *fmt, ...)
@@ -105,10 +107,15 @@ finding_word(struct findings *f, const char *code, struct place place, const cha
 	va_end(ap);
 	if (near != NULL)
 		text_addf(&t, ": did you mean '%s'?", near);
-	else if (n > 0 && n <= 16) {
-		text_puts(&t, "; known: ");
-		for (size_t i = 0; i < n; i++)
-			text_addf(&t, "%s%s", i > 0 ? ", " : "", words[i]);
+	else if (n > 0 && n <= KNOWN_TOLD) {
+		const char *between = "; known: ";
+
+		for (size_t i = 0; i < n; i++) {
+			if (words[i][0] == '\0') /* "none", which nobody writes */
+				continue;
+			text_addf(&t, "%s%s", between, words[i]);
+			between = ", ";
+		}
 	}
 	add(f, code, place, text_string(&t));
 }

@@ -50,6 +50,20 @@ hash_add(struct loading *l, const char *path, const char *bytes, size_t len)
 	crypto_hash_sha256_update(l->hash, (const unsigned char *)bytes, len);
 }
 
+static size_t folder_list(struct loading *l, const char *path, const char ***ret);
+
+/* A file that is not there, with the nearest one that is. */
+static void
+missing_tell(struct loading *l, const char *path, struct place from)
+{
+	const char *slash = strrchr(path, '/'), **names = NULL;
+	const char *folder = slash != NULL ? arena_copyn(l->mem, path, (size_t)(slash - path)) : ".";
+	size_t n = folder_list(l, folder, &names);
+
+	finding_word(l->f, "E009", from, slash != NULL ? slash + 1 : path, names, n,
+	    "the file %s does not exist", path);
+}
+
 /* Bytes of a file of the rule base, NUL-terminated, or NULL with a finding at `from`. */
 static const char *
 slurp(struct loading *l, const char *path, struct place from, size_t limit, size_t *ret_len)
@@ -60,7 +74,7 @@ slurp(struct loading *l, const char *path, struct place from, size_t limit, size
 	size_t len = 0;
 
 	if (fd == -ENOENT || fd == -ENOTDIR) {
-		finding_add(l->f, "E009", from, "the file %s does not exist", path);
+		missing_tell(l, path, from);
 		return NULL;
 	}
 	if (fd == -ELOOP || fd == -EXDEV) {
@@ -73,7 +87,7 @@ slurp(struct loading *l, const char *path, struct place from, size_t limit, size
 		return NULL;
 	}
 	if (st.st_size > (off_t)limit) {
-		finding_add(l->f, "E011", from, "%s is larger than %zu KiB", path, limit >> 10);
+		finding_add(l->f, "E011", from, "%s is larger than %zu KiB; make it smaller", path, limit >> 10);
 		return NULL;
 	}
 	bytes = arena_alloc(l->mem, (size_t)st.st_size + 1, 1);
@@ -337,7 +351,7 @@ messages_load(struct loading *l, struct campaign *c)
 	}
 	qsort(files, found, sizeof *files, found_compare);
 	if (found > MESSAGES_MAX) {
-		finding_add(l->f, "E011", c->place, "more than 10,000 messages");
+		finding_add(l->f, "E011", c->place, "more than 10,000 messages; make it two campaigns");
 		found = MESSAGES_MAX;
 	}
 	c->messages = arena_alloc(l->mem, found + 1, sizeof *c->messages);
@@ -354,7 +368,7 @@ messages_load(struct loading *l, struct campaign *c)
 		    l, &c->messages[c->n_messages - 1], &tags, files[i].path, files[i].language);
 	}
 	if (c->n_messages == 0)
-		finding_add(l->f, "E009", c->place, "no messages in %s", folder);
+		finding_add(l->f, "E009", c->place, "no messages in %s; put a text there, such as lunch-walk.nl.md", folder);
 }
 
 /* ---- campaigns ---- */

@@ -123,7 +123,7 @@ key_check(struct reader *r, const struct node *map, const struct pair *p)
 	if (strcmp(p->key, "<<") == 0)
 		refuse(r, "E001", p->key_place, "merge keys (<<) are not read; write the keys out");
 	else if (first != NULL) /* one more mistake, not the end of the file */
-		finding_add(r->f, "E005", p->key_place, "'%s' stands here again; it is already in line %d",
+		finding_add(r->f, "E005", p->key_place, "'%s' stands here again; it is already in line %d: keep one of the two",
 		    p->key, first->key_place.line);
 }
 
@@ -169,9 +169,9 @@ node_read(struct reader *r, yaml_event_t *e, int depth)
 	struct place at = place_of(r, e->start_mark);
 
 	if (++r->nodes > YAML_NODES)
-		refuse(r, "E011", at, "more than 10,000 values in one file");
+		refuse(r, "E011", at, "more than 10,000 values in one file; take out what is not for this file");
 	else if (depth > YAML_DEPTH)
-		refuse(r, "E011", at, "nested deeper than 32 levels");
+		refuse(r, "E011", at, "nested deeper than 32 levels; no rule needs more than 6");
 	else if (e->type == YAML_ALIAS_EVENT)
 		refuse(r, "E001", at, "aliases (*name) are not read; write the value out");
 	else if (has_anchor_or_tag(e))
@@ -244,7 +244,7 @@ yaml_read(struct arena *mem, const char *file, int first_line, const char *bytes
 		len -= 3;
 	}
 	if (len > YAML_BYTES) {
-		finding_add(f, "E011", start, "larger than 1 MiB");
+		finding_add(f, "E011", start, "larger than 1 MiB; take out what is not for this file");
 		return NULL;
 	}
 	if (!utf8_valid(bytes, len, &bad)) {

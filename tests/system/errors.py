@@ -1,6 +1,7 @@
 """Every class of form error: file, line, column, caret, suggestion; all in one go."""
 import json
 import os
+import re
 import shutil
 
 import lib
@@ -39,6 +40,9 @@ def broken(code, line_column, words, **files):
         at = f"{mine[0]['line']}:{mine[0]['column']}"
         lib.check(line_column in (None, at), f"{code} stands at {line_column}, told {at}: {mine[0]['text']}")
         lib.check(all(w in mine[0]["text"] for w in words), f"{code} says {words}: {mine[0]['text']}")
+        # what to do: a word to write instead, or an imperative after the mistake
+        lib.check(re.search(r"did you mean|known:|expected|; |: (write|add|put|keep)|leads? to|put the", mine[0]["text"]),
+                  f"{code} suggests: {mine[0]['text']}")
     lib.check(f"error[{code}]" in out and ("^" in out or None in files.values()), f"{code} with a caret")
     return found
 
@@ -59,6 +63,8 @@ broken("E008", None, ["https"], **{M: lambda t: t.replace("({{answer.yes}})", "(
 broken("E009", None, ["health"], **{M: lambda t: t.replace("angle: health", "angle: helth")})
 broken("E009", None, ["thanks-yes"], **{B: lambda t: t.replace("thanks: thanks-yes", "thanks: thanks-yess")})
 broken("E009", None, ["holidays"], **{"holidays_D_nl_DOT_ics": None})
+broken("E009", "6:11", ["did you mean 'apple.png'"], **{B: lambda t: t.replace("apple.png", "aple.png")})
+broken("E004", None, ["known: gain, loss"], **{M: lambda t: t.replace("frame: gain", "frame: something")})
 broken("E004", None, ["not in this version", "unit: person"], **{B: lambda t: "unit: team\n" + t})
 for later, instead in (("phases", "a campaign for each phase"), ("waves", "a campaign for each wave")):
     broken("E002", None, ["not in this version", instead], **{B: lambda t, later=later: later + ": []\n" + t})
@@ -68,7 +74,7 @@ broken("E011", None, ["larger"], **{B: "#" * (2 << 20)})
 broken("E011", None, ["deeper"], **{B: "title: " + "[" * 40 + "]" * 40 + "\n"})
 broken("E012", None, ["never"], **{B: lambda t: t.replace("every: 2 weeks\n  on: [tuesday, thursday]", "rrule: FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31")})
 broken("E012", None, ["15 minutes"], **{B: lambda t: t.replace("every: 2 weeks\n  on: [tuesday, thursday]", "every: 5 minutes")})
-broken("E013", None, ["minute"], **{B: lambda t: t.replace("09:30-11:30", "19:30-23:30")})
+broken("E013", None, ["minute", "08:00-18:00"], **{B: lambda t: t.replace("09:30-11:30", "19:30-23:30")})
 O = "campaigns__bravo_D_week__messages__"
 broken("E014", None, ["add a text"], **{B: lambda t: t.replace("role: employee", "role: [employee, volunteer]"),
        **{O + m.replace("-", "_D_") + "_DOT_nl_DOT_md": lambda t: t.replace("---\n", "---\nfor: { role: employee }\n", 1)
