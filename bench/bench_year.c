@@ -135,12 +135,18 @@ record(struct watched *w)
 	w->steps = 0;
 	text_add(&tape, (const char *)&h, sizeof h);
 	for (int i = 0; i < w->n; i++) {
-		struct value v = w->v[i];
+		const struct value *v = &w->v[i];
+		uint32_t len = (uint32_t)v->len;
 
-		if (v.bytes == NULL)
-			v.len = 0;
-		text_add(&tape, (const char *)&v, sizeof v);
-		text_add(&tape, v.bytes, v.len);
+		text_putc(&tape, (char)v->type);
+		if (v->type == SQLITE_INTEGER)
+			text_add(&tape, (const char *)&v->i, sizeof v->i);
+		else if (v->type == SQLITE_FLOAT)
+			text_add(&tape, (const char *)&v->d, sizeof v->d);
+		else if (v->type == SQLITE_TEXT) {
+			text_add(&tape, (const char *)&len, sizeof len);
+			text_add(&tape, v->bytes, len);
+		}
 	}
 }
 
@@ -221,6 +227,39 @@ __wrap_sqlite3_reset(sqlite3_stmt *q)
 
 /* ---- the bare program ---- */
 
+/* Bind the value at p (q NULL: pass it over); what follows it. */
+static const char *
+replay_value(sqlite3_stmt *q, int i, const char *p)
+{
+	int type = *p++;
+	int64_t number;
+	double real;
+	uint32_t len;
+
+	switch (type) {
+	case SQLITE_INTEGER:
+		memcpy(&number, p, sizeof number);
+		if (q != NULL)
+			__real_sqlite3_bind_int64(q, i, number);
+		return p + sizeof number;
+	case SQLITE_FLOAT:
+		memcpy(&real, p, sizeof real);
+		if (q != NULL)
+			__real_sqlite3_bind_double(q, i, real);
+		return p + sizeof real;
+	case SQLITE_TEXT:
+		memcpy(&len, p, sizeof len);
+		p += sizeof len;
+		if (q != NULL)
+			__real_sqlite3_bind_text(q, i, p, (int)len, SQLITE_STATIC);
+		return p + len;
+	default:
+		if (q != NULL)
+			__real_sqlite3_bind_null(q, i);
+		return p;
+	}
+}
+
 static int
 replay_one(sqlite3_stmt **q, const char *p, bool all, const char **ret)
 {
@@ -230,21 +269,8 @@ replay_one(sqlite3_stmt **q, const char *p, bool all, const char **ret)
 	memcpy(&h, p, sizeof h);
 	p += sizeof h;
 	wanted = all || watched[h.id].writes;
-	for (int i = 1; i <= h.values; i++) {
-		struct value v;
-
-		memcpy(&v, p, sizeof v);
-		p += sizeof v;
-		if (wanted && v.type == SQLITE_INTEGER)
-			__real_sqlite3_bind_int64(q[h.id], i, v.i);
-		else if (wanted && v.type == SQLITE_FLOAT)
-			__real_sqlite3_bind_double(q[h.id], i, v.d);
-		else if (wanted && v.type == SQLITE_NULL)
-			__real_sqlite3_bind_null(q[h.id], i);
-		else if (wanted)
-			__real_sqlite3_bind_text(q[h.id], i, p, (int)v.len, SQLITE_STATIC);
-		p += v.len;
-	}
+	for (int i = 1; i <= h.values; i++)
+		p = replay_value(wanted ? q[h.id] : NULL, i, p);
 	*ret = p;
 	if (!wanted)
 		return SQLITE_OK;
