@@ -320,7 +320,7 @@ on_decision(void *arg, const struct decision_line *l)
 }
 
 static double
-year(const struct settings *settings, struct instant now, struct instant to)
+year(const struct settings *settings, struct instant now, struct instant to, bool watch)
 {
 	struct engine_options o = { .settings = settings, .on_decision = on_decision, .seed = 1 };
 	struct findings *f = findings_new(settings->rules);
@@ -337,6 +337,7 @@ year(const struct settings *settings, struct instant now, struct instant to)
 	    rb == NULL || engine_new(&o, rb, compose, &e) < 0)
 		exit(1);
 	db_close(&start);
+	watching = watch;
 	took = seconds();
 	while (!instant_before(to, now)) {
 		if (engine_tick(e, now, &next) < 0)
@@ -382,10 +383,9 @@ main(int argc, char **argv)
 	    !instant_parse(argv[3], &from) || !instant_parse(argv[4], &to))
 		return 2;
 	log_open("bench_year", LOG_ERROR);
-	clean = year(&settings, from, to);
+	clean = year(&settings, from, to, false);
 	n = (double)decisions;
-	watching = true;
-	year(&settings, from, to);
+	year(&settings, from, to, true);
 	store = replay(settings.state, true);
 	bare = replay(settings.state, false);
 	printf("%.0f decisions in %.2f s: %.0f a second with the store, %.0f without it\n", n, clean,
