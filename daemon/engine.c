@@ -184,9 +184,14 @@ static int
 decide_due(struct engine *e, struct instant now)
 {
 	size_t n = 0, singled = 0;
+	struct instant first;
 	int rc;
 
 	do {
+		/* Asked first, since a transaction of nothing waits for the write lock too. */
+		rc = due_next(e->o.db, &first);
+		if (rc < 0 || instant_before(now, first))
+			break;
 		rc = decide_batch(e, now, &n);
 		arena_reset(e->mem);
 		if (rc < 0 && e->batch > 1) {

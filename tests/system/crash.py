@@ -8,6 +8,9 @@ import subprocess
 from collections import Counter
 from datetime import datetime
 
+# A death leaves what was written in the kernel, so memory serves as well as a disk, and faster.
+if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK):
+    os.environ["TMPDIR"] = "/dev/shm"
 import lib
 
 ENGINE = os.path.join(os.environ["BUILD"], "crash_engine")
@@ -36,7 +39,7 @@ def contents(state):
     return rows, files
 
 
-span = ("2026-03-02T00:00:00Z", "2026-03-20T23:00:00Z")
+span = ("2026-03-02T00:00:00Z", "2026-03-16T23:00:00Z")
 golden = fresh("golden")
 told = run(golden, 0, *span)
 assert told.returncode == 0, told.stderr
@@ -44,7 +47,7 @@ commits = int(told.stderr.split()[-2])
 want = contents(golden)
 lib.check(len(want[1]) >= 40, f"{len(want[1])} files in the spool")
 lib.check(lib.nudge("status", "--deep", state=golden).returncode == 0, "the golden run is sound")
-step = max(1, commits // int(os.environ.get("CRASHES", "120")))
+step = max(1, commits // int(os.environ.get("CRASHES", commits)))  # CRASHES=60: sixty of them
 for at in range(1, commits + 1, step):
     state = fresh("crashed")
     lib.check(run(state, at, *span).returncode == 9, f"it died at commit {at}")
