@@ -22,5 +22,5 @@ bash "$SRC/bench/year.sh" 1000 10 2026-01-05 2026-12-31
 bash "$SRC/bench/year.sh" 8000 10 2026-01-05 2026-12-31
 [ -z "${QUICK-}" ] || exit 0
 bash "$SRC/bench/year.sh" 10000 10 2026-01-05 2026-03-31
-bash "$SRC/bench/year.sh" 100000 10 2026-01-05 2026-01-31
+bash "$SRC/bench/year.sh" 100000 10 2026-01-05 2026-01-16
 /usr/bin/python3 "$SRC/bench/daemon.py" 100000 20 60
