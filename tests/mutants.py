@@ -33,7 +33,7 @@ MUTANTS = [
     ("the angle stays", "daemon/plan/vary.c", "a->history->n > 0 && m->angle >= 0 && a->history->contact[0].angle == m->angle;", "0;"),
     ("the angle prefers to stay", "daemon/plan/vary.c", "a->history->contact[0].angle == m->angle;", "a->history->contact[0].angle != m->angle;"),
     ("the moment's tags are not read", "daemon/plan/vary.c", "!moment_fits(&m->when, a->history)", "false"),
-    ("a chat message to who has no chat", "daemon/plan/vary.c", "return bits & a->channels_ok;", "return bits;"),
+    ("a chat message to who has no chat", "daemon/plan/vary.c", "bits &= a->channels_ok;", "bits &= ~0u;"),
     ("the audience is not read", "daemon/engine/enrol.c", "!p->left && audience_matches(&run->campaign->audience, p)", "!p->left"),
 ]
 
