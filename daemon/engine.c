@@ -224,6 +224,7 @@ int
 engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 {
 	struct instant decision = INSTANT_NEVER, delivery = INSTANT_NEVER, purge = INSTANT_NEVER;
+	struct instant follow = INSTANT_NEVER;
 	int rc;
 
 	/* Even planning would be wrong: from 2099 on nobody has a moment any more. */
@@ -239,7 +240,11 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 	if (rc == 0)
 		rc = decide_due(e, now);
 	if (rc == 0)
+		rc = withdraw_look(e, now);
+	if (rc == 0)
 		rc = send_waiting(e, now);
+	if (rc == 0)
+		rc = feeds_write(e, now);
 	if (rc == 0)
 		rc = purge_old(e, now, &purge);
 	if (rc == 0)
@@ -247,7 +252,9 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 	if (rc == 0)
 		rc = send_next(e, &delivery);
 	if (rc == 0)
-		e->asked = earliest(earliest(decision, delivery), purge);
+		rc = withdraw_next(e, now, &follow);
+	if (rc == 0)
+		e->asked = earliest(earliest(decision, delivery), earliest(follow, purge));
 	if (rc == 0)
 		*ret_next = e->asked;
 	return rc;

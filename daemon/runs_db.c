@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "deliver/invitation.h"
 #include "deliver/outbox.h"
 #include "store/db.h"
 
@@ -227,6 +228,8 @@ run_set_state(struct db *db, const char *id, enum run_state to, struct instant n
 		    "i", run);
 		if (rc == 0)
 			rc = outbox_cancel_run(db, run, "run-cancelled", now);
+		if (rc == 0)
+			rc = invitations_withdraw(db, INVITATIONS_OF_RUN, run, now);
 	}
 	if (rc == 0)
 		rc = audit(db, run_state_names[to], id, "", now);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "commands/commands_db.h"
+#include "deliver/invitation.h"
 #include "people/people.h"
 #include "plan/zone.h"
 #include "store/db.h"
@@ -129,6 +130,12 @@ show(struct command *c, const char *id)
 }
 
 static int
+invitations_forget(struct db *db, const struct person *p, struct instant now)
+{
+	return invitations_erase(db, p->row, p->email, now);
+}
+
+static int
 one(struct command *c, const char *verb, const char *id)
 {
 	int rc = command_state(c);
@@ -140,7 +147,7 @@ one(struct command *c, const char *verb, const char *id)
 	else if (strcmp(verb, "export") == 0)
 		rc = person_export(c->db, id, stdout);
 	else
-		rc = person_forget(c->db, id, c->now);
+		rc = person_forget(c->db, id, c->now, invitations_forget);
 	if (rc == 1)
 		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", id);
 	if (rc == 0 && strcmp(verb, "forget") == 0)

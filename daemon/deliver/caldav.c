@@ -292,7 +292,8 @@ request_prepare(struct job *j)
 	curl_easy_reset(j->easy);
 	transport_prepare(j->easy, &j->guard, j->dav->o.ca_file);
 	url_put(j, &url);
-	curl_easy_setopt(j->easy, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(j->easy, CURLOPT_PROTOCOLS_STR,
+	    j->dav->o.may_private ? "https,http" : "https");
 	curl_easy_setopt(j->easy, CURLOPT_URL, text_string(&url));
 	curl_easy_setopt(j->easy, CURLOPT_TIMEOUT, (long)REQUEST_SECONDS);
 	curl_easy_setopt(j->easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -513,7 +514,7 @@ dav_new(const struct dav_options *o, const struct carrier_host *host, struct tra
 {
 	struct dav *d;
 
-	if (strncmp(o->url, "https://", 8) != 0)
+	if (strncmp(o->url, "https://", 8) != 0 && !o->may_private)
 		return FAIL(-EINVAL, "a calendar's address begins with https://");
 	d = calloc(1, sizeof *d);
 	if (d == NULL)

@@ -83,12 +83,14 @@ int outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n);
 int outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires);
 /*
  * Cancel what has not left: of an enrolment, of a person, or of a run.  Inside a transaction.  What
- * is leased is asked to stop and is cancelled unless its last bytes left.
+ * is leased is asked to stop and is cancelled unless its last bytes left.  What changes or withdraws
+ * an invitation is not cancelled by these: deliver/invitation.h decides about that.
  */
 int outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason,
     struct instant now);
 int outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now);
 int outbox_cancel_person(struct db *db, int64_t person, const char *reason, struct instant now);
+int outbox_cancel_one(struct db *db, int64_t row, const char *reason, struct instant now);
 /* The earliest moment a pending row of a lane wants attention; INSTANT_NEVER. */
 int outbox_next(struct db *db, const struct lane *lane, struct instant *ret);
 /* Rows per state, and what does not add up, one sentence per defect into the log. */

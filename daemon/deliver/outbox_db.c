@@ -56,9 +56,11 @@ static const struct {
 	[THE_PENDING] = { DELIVERY_PENDING, ENTER "row = ?9 AND state = 0" },
 	[THE_LEASED] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1" },
 	[THE_SETTLED] = { DELIVERY_DEAD, ENTER "row = ?9 AND (state = 6 OR state = 3)" },
-	[PENDING_OF_ENROLMENT] = { DELIVERY_PENDING, ENTER "enrolment = ?9 AND state = 0" },
-	[PENDING_OF_RUN] = { DELIVERY_PENDING, ENTER "state < 2 AND state = 0 AND run = ?9" },
-	[PENDING_OF_PERSON] = { DELIVERY_PENDING, ENTER "person = ?9 AND state = 0" },
+	[PENDING_OF_ENROLMENT] = { DELIVERY_PENDING,
+	    ENTER "enrolment = ?9 AND state = 0 AND kind = 0" },
+	[PENDING_OF_RUN] = { DELIVERY_PENDING,
+	    ENTER "state < 2 AND state = 0 AND kind = 0 AND run = ?9" },
+	[PENDING_OF_PERSON] = { DELIVERY_PENDING, ENTER "person = ?9 AND state = 0 AND kind = 0" },
 	[PENDING_OVER] = { DELIVERY_PENDING, ENTER "state < 2 AND state = 0 AND expires_at <= ?9" },
 };
 struct change {
@@ -385,23 +387,31 @@ int
 outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason, struct instant now)
 {
 	return cancel(db, PENDING_OF_ENROLMENT,
-	    "UPDATE delivery SET halted = ?2 WHERE enrolment = ?1 AND state = 1", enrolment, reason,
-	    now);
+	    "UPDATE delivery SET halted = ?2 WHERE enrolment = ?1 AND state = 1 AND kind = 0",
+	    enrolment, reason, now);
 }
 
 int
 outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now)
 {
 	return cancel(db, PENDING_OF_RUN,
-	    "UPDATE delivery SET halted = ?2 WHERE state < 2 AND state = 1 AND run = ?1", run, reason,
-	    now);
+	    "UPDATE delivery SET halted = ?2 WHERE state < 2 AND state = 1 AND kind = 0 AND run = ?1",
+	    run, reason, now);
 }
 
 int
 outbox_cancel_person(struct db *db, int64_t person, const char *reason, struct instant now)
 {
 	return cancel(db, PENDING_OF_PERSON,
-	    "UPDATE delivery SET halted = ?2 WHERE person = ?1 AND state = 1", person, reason, now);
+	    "UPDATE delivery SET halted = ?2 WHERE person = ?1 AND state = 1 AND kind = 0", person,
+	    reason, now);
+}
+
+int
+outbox_cancel_one(struct db *db, int64_t row, const char *reason, struct instant now)
+{
+	return cancel(db, THE_PENDING, "UPDATE delivery SET halted = ?2 WHERE row = ?1 AND state = 1",
+	    row, reason, now);
 }
 
 int
@@ -438,12 +448,12 @@ static const struct {
 	    "SELECT count(*) FROM delivery d LEFT JOIN decision c ON c.enrolment = d.enrolment"
 	    " AND c.occurrence = d.occurrence WHERE c.verdict IS NULL OR c.verdict <> 0" },
 	{ "decisions to send without a delivery",
-	    "SELECT count(*) FROM decision c WHERE c.verdict = 0 AND c.rules <> '' AND NOT EXISTS (SELECT 1 FROM"
-	    " delivery d WHERE d.enrolment = c.enrolment AND d.occurrence = c.occurrence)" },
+	    "SELECT count(*) FROM decision c WHERE c.verdict = 0 AND c.rules <> '' AND NOT EXISTS"
+	    " (SELECT 1 FROM delivery d WHERE d.enrolment = c.enrolment AND d.occurrence = c.occurrence)" },
 	{ "decisions to send that the budget did not count",
 	    "SELECT count(*) FROM decision c JOIN enrolment e ON e.row = c.enrolment"
-	    " WHERE c.verdict = 0 AND c.rules <> '' AND NOT EXISTS (SELECT 1 FROM contact t WHERE"
-	    " t.person = e.person AND t.at = c.at AND t.enrolment = e.row)" },
+	    " WHERE c.verdict = 0 AND c.rules <> '' AND e.person > 0 AND NOT EXISTS (SELECT 1 FROM"
+	    " contact t WHERE t.person = e.person AND t.at = c.at AND t.enrolment = e.row)" },
 	{ "active enrolments of approved runs with two plans",
 	    "SELECT count(*) FROM (SELECT enrolment FROM due WHERE follow = ''"
 	    " GROUP BY enrolment HAVING count(*) > 1) AS twice" },

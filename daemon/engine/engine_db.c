@@ -427,6 +427,8 @@ stop_campaign(struct engine *e, int64_t person, const char *campaign, struct ins
 			rc = due_drop(e->o.db, n.row);
 		if (rc == 0)
 			rc = outbox_cancel_enrolment(e->o.db, n.row, "stopped", now);
+		if (rc == 0)
+			rc = invitations_withdraw(e->o.db, INVITATIONS_OF_ENROLMENT, n.row, now);
 		if (rc < 0)
 			return rc;
 	}

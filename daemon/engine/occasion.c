@@ -273,6 +273,14 @@ delivery_expiry(const struct scene *s, struct instant now)
 }
 
 static int
+invite_record(struct engine *e, const struct scene *s, const struct delivery *row)
+{
+	struct letter l = letter_of(e, s->run, s->p, row);
+
+	return invitation_record(e, row, &l);
+}
+
+static int
 send_record(struct engine *e, struct scene *s, struct instant now)
 {
 	const struct message *m = &s->campaign->messages[s->d.choice.message];
@@ -283,6 +291,10 @@ send_record(struct engine *e, struct scene *s, struct instant now)
 		.occurrence = s->occurrence,
 		.created = now,
 		.expires = delivery_expiry(s, now),
+		.message = m->id,
+		.messenger = e->rb->house.messengers[s->d.choice.messenger].id,
+		.language = e->rb->house.languages[s->d.choice.language],
+		.number = s->n.total + 1,
 	};
 	int rc = 0;
 
@@ -292,6 +304,8 @@ send_record(struct engine *e, struct scene *s, struct instant now)
 			row.destination =
 			    ch == CHANNEL_CHAT && engine_way(e, CHANNEL_CHAT) != WAY_SPOOL ? "people" : "";
 			rc = outbox_add(e->o.db, &row);
+			if (rc == 0 && ch == CHANNEL_CALENDAR)
+				rc = invite_record(e, s, &row);
 		}
 	if (rc == 0)
 		rc = contact_add(e->o.db, s->n.person, now, s->n.row, m->frame);

@@ -8,6 +8,8 @@
  *   purge_db.c  what is old is deleted and counted
  *   ramp.c      going on slowly after downtime
  *   send.c      from an outbox row to the bytes of a channel
+ *   withdraw.c  invitations whose event moved, or whose person left
+ *   feed.c      a person's own calendar feed
  *   engine_db.c all SQL of these; guard_db.c of the guard
  *
  * Lives within the engine: runs and team facts until the next tick; everything of one batch in
@@ -18,6 +20,7 @@
 
 #include "compose/compose.h"
 #include "deliver/courier.h"
+#include "deliver/invitation.h"
 #include "deliver/outbox.h"
 #include "engine.h"
 #include "engine/guard.h"
@@ -83,6 +86,8 @@ struct engine {
 	struct instant asked;   /* when the last tick wanted to be called again; 0: never ran */
 	struct ramp ramp;
 	struct instant purge_at; /* 0: not known yet */
+	bool looked;            /* the two below are known */
+	int64_t looked_rules, looked_people; /* what the invitations were last held against */
 	size_t batch;           /* rows a transaction; 1 while a failing unit is being singled out */
 };
 
@@ -153,8 +158,25 @@ int send_waiting(struct engine *e, struct instant now);
 int send_next(struct engine *e, struct instant *ret);
 /* enum way of a channel, as far as this engine delivers. */
 int engine_way(const struct engine *e, int channel);
+/* When a message of now would have its event: for this person, by roster, rests and holidays. */
+bool letter_event(struct engine *e, const struct letter *l, struct event_when *ret);
 struct letter letter_of(struct engine *e, const struct run *run, const struct person *p,
     const struct delivery *d);
+
+/* ---- withdraw.c ---- */
+/* Note what the decision to invite promised; inside its transaction. */
+int invitation_record(struct engine *e, const struct delivery *d, const struct letter *l);
+/* Hold the invitations against changed rules and people, make what follows. */
+int withdraw_look(struct engine *e, struct instant now);
+/* When to look again at what waits for the fate of a delivery; INSTANT_NEVER. */
+int withdraw_next(struct engine *e, struct instant now, struct instant *ret);
+/* The letter of an invitation; *ret_why: it can never be made. */
+int invitation_letter(struct engine *e, const struct delivery *d, struct letter *l,
+    const char **ret_why);
+
+/* ---- feed.c ---- */
+/* Write the feeds that are stale. */
+int feeds_write(struct engine *e, struct instant now);
 
 /* ---- engine_db.c ---- */
 int due_take(struct engine *e, struct instant now, size_t max, struct due **ret, size_t *ret_n);

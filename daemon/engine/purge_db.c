@@ -76,6 +76,9 @@ delivery_purge(struct db *db, const struct old *o)
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM delivery WHERE row = ?1", "i", o->row);
 	if (rc == 0)
+		rc = db_run(db, "DELETE FROM invitation WHERE enrolment = ?1 AND occurrence = ?2", "is",
+		    o->enrolment, o->occurrence);
+	if (rc == 0)
 		rc = db_run(db,
 		    "UPDATE decision SET reasons = '', rules = '' WHERE enrolment = ?1 AND occurrence = ?2",
 		    "is", o->enrolment, o->occurrence);

@@ -131,22 +131,21 @@ letter_figures(struct engine *e, const struct run *run, const struct person *p, 
 }
 
 /* The day that decide() found for the event, found again: the same unless roster or rules changed. */
-static void
-letter_event(struct engine *e, struct letter *l)
+bool
+letter_event(struct engine *e, const struct letter *l, struct event_when *ret)
 {
-	struct event_when *when = arena_alloc(e->mem, 1, sizeof *when);
 	const struct event_time *event = &l->message->event;
 	struct civil start = { { 0 }, event->second };
 	struct own_times own;
 
 	own_times_of(l->to, &own);
 	if (!event->set || l->zone == NULL ||
-	    !rest_event_day(e->rest, &own, zone_civil(l->zone, l->decided.us != 0 ? l->decided : l->sent).day, event, &start.day))
-		return;
-	when->starts = zone_instant(l->zone, start);
-	when->ends =
-	    instant_add(when->starts, event->length.us > 0 ? event->length : SPAN_MINUTES(30));
-	l->event = when;
+	    !rest_event_day(e->rest, &own, zone_civil(l->zone, l->sent).day, event, &start.day))
+		return false;
+	ret->starts = zone_instant(l->zone, start);
+	ret->ends =
+	    instant_add(ret->starts, event->length.us > 0 ? event->length : SPAN_MINUTES(30));
+	return true;
 }
 
 struct letter
@@ -183,7 +182,9 @@ letter_of(struct engine *e, const struct run *run, const struct person *p,
 	l.messenger_address = face.address;
 	if (l.message != NULL) {
 		letter_figures(e, run, p, &l);
-		letter_event(e, &l);
+		struct event_when *when = arena_alloc(e->mem, 1, sizeof *when);
+
+		l.event = letter_event(e, &l, when) ? when : NULL;
 	}
 	return l;
 }
@@ -216,13 +217,15 @@ delivery_open(struct engine *e, const struct delivery *d, struct letter *ret, co
 {
 	const struct run *run = engine_run(e, d->run);
 	struct person *p;
-	int rc = person_load(e->o.db, e->mem, d->person, &p);
+	int rc;
 
 	*ret_why = NULL;
+	if (d->kind == PARCEL_WITHDRAWAL)
+		return invitation_letter(e, d, ret, ret_why);
+	rc = person_load(e->o.db, e->mem, d->person, &p);
 	if (rc < 0)
 		return rc;
-	/* What was sent is withdrawn also from who left. */
-	if (rc > 0 || (p->left && d->kind == PARCEL_MESSAGE))
+	if (rc > 0 || p->left)
 		*ret_why = "the person is no longer on the roster";
 	else if (run == NULL || run->campaign == NULL)
 		*ret_why = "the campaign left the rule base";
@@ -231,7 +234,8 @@ delivery_open(struct engine *e, const struct delivery *d, struct letter *ret, co
 	*ret = letter_of(e, run, p, d);
 	if (ret->message == NULL || ret->messenger == NULL || ret->language < 0)
 		*ret_why = "the text left the rule base";
-	return 0;
+	return *ret_why == NULL && d->channel == CHANNEL_CALENDAR ? invitation_letter(e, d, ret, ret_why)
+								  : 0;
 }
 
 static int
@@ -276,7 +280,7 @@ pack_body(struct engine *e, const struct delivery *d, const struct letter *l, st
 
 	if (d->channel == CHANNEL_CALENDAR && way == WAY_SMTP)
 		compose_email(e->compose, &e->o.key, l, ret);
-	else if (d->channel == CHANNEL_CALENDAR && way == WAY_CALDAV)
+	else if (d->channel == CHANNEL_CALENDAR && way == WAY_CALDAV && !l->cancel)
 		compose_stored(e->compose, &e->o.key, l, ret);
 	else
 		compose_for(e, l, chat_format_of(e, d), ret);

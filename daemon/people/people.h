@@ -51,7 +51,9 @@ int roster_apply(struct db *db, const struct roster *r, struct instant now, bool
 /* Everything that is stored about a person, as one JSON object.  1: no such person. */
 int person_export(struct db *db, const char *id, FILE *out);
 /* Erase a person everywhere; a mark that cannot be turned back keeps them from returning. */
-int person_forget(struct db *db, const char *id, struct instant now);
+/* first: what others must do about it in the same transaction; NULL: nothing. */
+int person_forget(struct db *db, const char *id, struct instant now,
+    int (*first)(struct db *db, const struct person *p, struct instant now));
 
 /* One address (RELIABILITY.md 5.2) with its domain as an A-label; NULL and *why when refused. */
 const char *address_parse(struct arena *mem, const char *s, const char **why);

@@ -521,7 +521,8 @@ static const char *const erasures[] = {
 };
 
 int
-person_forget(struct db *db, const char *id, struct instant now)
+person_forget(struct db *db, const char *id, struct instant now,
+    int (*first)(struct db *db, const struct person *p, struct instant now))
 {
 	SCOPED(db_leave) struct db *tx = db;
 	SCOPED(arena_free) struct arena *mem = arena_new("forget", 16 << 20);
@@ -533,6 +534,8 @@ person_forget(struct db *db, const char *id, struct instant now)
 		rc = person_find(db, mem, id, &p);
 	if (rc != 0)
 		return rc;
+	if (first != NULL)
+		rc = first(db, p, now);
 	for (size_t i = 0; rc == 0 && i < sizeof erasures / sizeof *erasures; i++)
 		rc = db_run(db, erasures[i], "i", p->row);
 	/* Colleagues must not be left pointing at somebody who is not there. */

@@ -122,4 +122,28 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" run INTEGER NOT NULL, what TEXT NOT NULL, n INTEGER NOT NULL,"
 	" PRIMARY KEY(run, what)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX decision_unsent ON decision(at) WHERE verdict <> 0;",
+	/*
+	 * Invitations: when their event is, and what must follow (deliver/invitation.h).  A calendar's
+	 * delivery that is settled makes the person's feed stale.
+	 */
+	"CREATE TABLE invitation("
+	" enrolment INTEGER NOT NULL, occurrence TEXT NOT NULL, person INTEGER NOT NULL,"
+	" run INTEGER NOT NULL, starts_at INTEGER NOT NULL, ends_at INTEGER NOT NULL,"
+	" zone TEXT NOT NULL, decided_at INTEGER NOT NULL, wish INTEGER NOT NULL DEFAULT 0,"
+	" todo INTEGER NOT NULL DEFAULT 0, address TEXT NOT NULL DEFAULT '',"
+	" PRIMARY KEY(enrolment, occurrence)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX invitation_person ON invitation(person, starts_at);"
+	"CREATE INDEX invitation_run ON invitation(run, starts_at);"
+	"CREATE INDEX invitation_ahead ON invitation(starts_at, enrolment, occurrence);"
+	"CREATE INDEX invitation_todo ON invitation(enrolment, occurrence) WHERE todo = 1;"
+	"CREATE INDEX invitation_erased ON invitation(enrolment) WHERE address <> '';"
+	"CREATE TABLE feed("
+	" person INTEGER PRIMARY KEY, name TEXT NOT NULL DEFAULT '',"
+	" stale INTEGER NOT NULL DEFAULT 1) STRICT;"
+	"CREATE INDEX feed_stale ON feed(person) WHERE stale = 1;"
+	"CREATE TABLE feed_gone(name TEXT PRIMARY KEY) STRICT;"
+	"CREATE TRIGGER feed_settled AFTER UPDATE OF state ON delivery"
+	" WHEN NEW.channel = 2 AND NEW.state >= 2 AND NEW.person > 0"
+	" BEGIN INSERT INTO feed(person) VALUES(NEW.person)"
+	" ON CONFLICT(person) DO UPDATE SET stale = 1; END;",
 };
