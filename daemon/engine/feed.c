@@ -1,5 +1,6 @@
 /*
- * A person's own calendar feed: SPOOL/feeds/NAME.ics, what they are invited to from 30 days ago on.
+ * A person's own calendar feed: STATE/feeds/NAME.ics (beside the spool, which holds deliveries and
+ * nothing else), what they are invited to from 30 days ago on.
  *
  * NAME is an HMAC of the person, so it cannot be guessed and is the same for ever; whoever serves
  * the folder over HTTPS needs no list of people.  A feed is written anew, whole, when a delivery of
@@ -49,7 +50,7 @@ event_put(struct engine *e, const struct person *p, const struct invitation *i, 
 static int
 path_of(const struct engine *e, const char *name, char path[static PATH_TEXT])
 {
-	int n = snprintf(path, PATH_TEXT, "%s/feeds/%s.ics", e->o.spool, name);
+	int n = snprintf(path, PATH_TEXT, "%s/../feeds/%s.ics", e->o.spool, name);
 
 	return n < 0 || n >= PATH_TEXT ? FAIL(-ENAMETOOLONG, "spool folder name too long") : 0;
 }
@@ -146,7 +147,7 @@ feeds_write(struct engine *e, struct instant now)
 		rc = feeds_stale(e->o.db, FEED_BATCH, people, &n);
 		if (rc < 0 || n == 0)
 			return rc;
-		snprintf(path, sizeof path, "%s/feeds", e->o.spool);
+		snprintf(path, sizeof path, "%s/../feeds", e->o.spool);
 		rc = folder_make(path);
 		if (rc == 0)
 			rc = batch_write(e, people, n, now);

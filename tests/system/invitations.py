@@ -290,17 +290,17 @@ for row in rows:
 # ---- the feed ----
 state, (run,) = begin()
 rows = live(state, *SENT)
-feeds = sorted(glob.glob(f"{state}/spool/feeds/*"))
+feeds = sorted(glob.glob(f"{state}/feeds/*"))
 lib.check(not feeds, "nothing before a tick")
 live(state, "tick 2027-02-01T10:01:00Z")
-feeds = sorted(glob.glob(f"{state}/spool/feeds/*"))
+feeds = sorted(glob.glob(f"{state}/feeds/*"))
 lib.check(len(feeds) == 3 and all(re.fullmatch(r"[0-9a-f]{32}\.ics", os.path.basename(f)) for f in feeds), f"{feeds}")
 lib.check(all(os.stat(f).st_mode & 0o777 == 0o600 for f in feeds), "0600")
 lib.check(os.stat(os.path.dirname(feeds[0])).st_mode & 0o777 == 0o700, "0700")
 
 
 def feed_of(uid):
-    mine = [f for f in glob.glob(f"{state}/spool/feeds/*") if uid in open(f).read().replace("\n ", "")]
+    mine = [f for f in glob.glob(f"{state}/feeds/*") if uid in open(f).read().replace("\n ", "")]
     return mine[0] if len(mine) == 1 else None
 
 
