@@ -164,7 +164,8 @@ static const char *const erasures[] = {
 	" AND NOT EXISTS (SELECT 1 FROM invitation i WHERE i.enrolment = decision.enrolment"
 	" AND i.occurrence = decision.occurrence)",
 	"UPDATE delivery SET person = -enrolment WHERE person = ?1 AND kind = 2 AND state < 2",
-	"UPDATE enrolment SET person = -row WHERE person = ?1 AND EXISTS (SELECT 1 FROM invitation i"
+	"UPDATE enrolment SET person = -row, total = (SELECT count(*) FROM decision c"
+	" WHERE c.enrolment = enrolment.row AND c.verdict = 0) WHERE person = ?1 AND EXISTS (SELECT 1 FROM invitation i"
 	" WHERE i.enrolment = enrolment.row)",
 	"UPDATE invitation SET person = -enrolment WHERE person = ?1",
 	"INSERT INTO feed_gone(name) SELECT name FROM feed WHERE person = ?1 AND name <> ''"

@@ -153,7 +153,7 @@ for who, row in only(rows, "withdrawal", "A", "B", "C").items():
     lib.check(event["DTSTAMP"].dt.isoformat() == "2027-02-02T08:00:00+00:00", f"{who}: {event['DTSTAMP'].dt}")
     lib.check(event["DTSTART"].dt == request["DTSTART"].dt and alarmless(event), f"{who}: the same time, no alarm")
     lib.check(mail["Message-ID"] != before["Message-ID"] and mail["In-Reply-To"] == before["Message-ID"], f"{who}: a reply to it")
-    lib.check(mail["Subject"].startswith("Withdrawn: ") and "is withdrawn" in mail.get_body(("plain",)).get_content(),
+    lib.check(mail["Subject"].startswith("Ingetrokken: ") and "gaat niet door" in mail.get_body(("plain",)).get_content(),
               f"{who}: says so in words: {mail['Subject']}")
 lib.check(all("walk" in judged(r[6], "CANCEL")[0]["Subject"] for r in rows), "the run beside is not touched")
 again = live(state, "tick 2027-02-02T12:00:00Z", "post delivered 2027-02-02T12:00:00Z")
@@ -224,7 +224,7 @@ _, request = judged(first["A"][6], "REQUEST")
 lib.check(row[4] == first["A"][4] and event["SEQUENCE"] == 1, "the same UID, one SEQUENCE more")
 lib.check(row[5] == f'"{first["A"][0]}"', f"the receipt of the first comes along: {row[5]}")
 lib.check(event["DTSTART"].params["TZID"] == "America/New_York" and event["DTSTART"].dt.hour == 12, f"{event['DTSTART'].dt}")
-lib.check(event["DTSTAMP"].dt > request["DTSTAMP"].dt and mail["Subject"].startswith("Changed: "), mail["Subject"])
+lib.check(event["DTSTAMP"].dt > request["DTSTAMP"].dt and mail["Subject"].startswith("Gewijzigd: "), mail["Subject"])
 moved = rule_base("moved", EVENT.replace("12:30", "16:00"))
 rows = live(state, f"rules {moved} 2027-02-01T13:00:00Z", "tick 2027-02-01T13:00:01Z", "post delivered 2027-02-01T13:01:00Z")
 found = only(rows, "update", "A", "B", "C")
