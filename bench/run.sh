@@ -18,6 +18,7 @@ if [ -d "$NODEMAILER" ]; then
 fi
 # shellcheck disable=SC2086
 "$BUILD/bench_core" $peer
+/usr/bin/python3 "$SRC/bench/hooks.py"
 bash "$SRC/bench/year.sh" 1000 10 2026-01-05 2026-12-31
 bash "$SRC/bench/year.sh" 8000 10 2026-01-05 2026-12-31
 [ -z "${QUICK-}" ] || exit 0
