@@ -236,6 +236,8 @@ engine_tick(struct engine *e, struct instant now, struct instant *ret_next)
 	if (rc == 0)
 		rc = ramp_look(e, now);
 	if (rc == 0)
+		rc = zones_look(e, now);
+	if (rc == 0)
 		rc = enrol_all(e, now);
 	if (rc == 0)
 		rc = decide_due(e, now);

@@ -10,6 +10,7 @@
  *   send.c      from an outbox row to the bytes of a channel
  *   withdraw.c  invitations whose event moved, or whose person left
  *   feed.c      a person's own calendar feed
+ *   zones_db.c  when a country changes its clock
  *   engine_db.c all SQL of these; guard_db.c of the guard
  *
  * Lives within the engine: runs and team facts until the next tick; everything of one batch in
@@ -85,6 +86,7 @@ struct engine {
 	bool suspect;           /* the clock: engine_watch() */
 	struct instant asked;   /* when the last tick wanted to be called again; 0: never ran */
 	struct ramp ramp;
+	struct instant zones_at; /* when the zones were last looked at; 0: never */
 	struct instant purge_at; /* 0: not known yet */
 	bool looked;            /* the two below are known */
 	int64_t looked_rules, looked_people; /* what the invitations were last held against */
@@ -134,6 +136,10 @@ bool run_has_person(const struct run *run, const struct person *p);
 /* Decide one due row and record it; inside a transaction. */
 int occasion_handle(struct engine *e, const struct due *d, struct instant now);
 unsigned person_channels(const struct engine *e, const struct person *p);
+
+/* ---- zones_db.c ---- */
+/* Have the rules of people's zones changed?  Once a day; transactions of its own. */
+int zones_look(struct engine *e, struct instant now);
 
 /* ---- ramp.c ---- */
 /* At the beginning of a tick: has nobody been here for a while? */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dice.h"
 #include "base/file.h"
 #include "base/parse.h"
 #include "base/scope.h"
@@ -31,6 +32,7 @@ struct zone {
 	bool footer;
 	int32_t std, summer; /* seconds east */
 	struct turn to_summer, to_std;
+	uint64_t hash;
 	struct zone *next;
 };
 
@@ -291,19 +293,15 @@ zone_discard(struct zone *z)
 	free(z);
 }
 
-const struct zone *
-zone_find(const char *name)
+static struct zone *
+zone_read(const char *name)
 {
 	SCOPED(text_deinit) struct text bytes = { 0 };
 	const char *folder = getenv("TZDIR");
 	char path[4096];
 	struct zone *z;
-	int n = 0;
 
-	for (struct zone *k = known; k != NULL; k = k->next, n++)
-		if (strcmp(k->name, name) == 0)
-			return k;
-	if (!name_safe(name) || n >= ZONES_KEPT)
+	if (!name_safe(name))
 		return NULL;
 	snprintf(path, sizeof path, "%s/%s",
 	    folder != NULL && folder[0] == '/' ? folder : "/usr/share/zoneinfo", name);
@@ -313,13 +311,50 @@ zone_find(const char *name)
 	if (z == NULL)
 		abort();
 	snprintf(z->name, sizeof z->name, "%s", name);
+	z->hash = hash_bytes(text_string(&bytes), bytes.len);
 	if (!tzif_read((const unsigned char *)text_string(&bytes), bytes.len, z)) {
 		zone_discard(z);
 		return NULL;
 	}
+	return z;
+}
+
+const struct zone *
+zone_find(const char *name)
+{
+	struct zone *z;
+	int n = 0;
+
+	for (struct zone *k = known; k != NULL; k = k->next, n++)
+		if (strcmp(k->name, name) == 0)
+			return k;
+	z = n < ZONES_KEPT ? zone_read(name) : NULL;
+	if (z == NULL)
+		return NULL;
 	z->next = known;
 	known = z;
 	return z;
+}
+
+void
+zones_refresh(void)
+{
+	for (struct zone *k = known; k != NULL; k = k->next) {
+		struct zone *fresh = zone_read(k->name), old = *k;
+
+		if (fresh == NULL)
+			continue;
+		*k = *fresh;
+		k->next = old.next;
+		*fresh = old;
+		zone_discard(fresh);
+	}
+}
+
+uint64_t
+zone_hash(const struct zone *z)
+{
+	return z->hash;
 }
 
 const char *

@@ -3,6 +3,7 @@
 #include <libical/ical.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "people/person.h"
 #include "plan/decide.h"
@@ -47,6 +48,58 @@ START_TEST(wall_to_instant)
 	ck_assert_ptr_null(zone_find("/etc/passwd"));
 	ck_assert_ptr_null(zone_find(""));
 	ck_assert_ptr_null(zone_find("Europe/Nowhere"));
+}
+END_TEST
+
+static void
+zone_copy(const char *from, const char *to)
+{
+	char bytes[8192];
+	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+	size_t n;
+
+	ck_assert_ptr_nonnull(in);
+	ck_assert_ptr_nonnull(out);
+	n = fread(bytes, 1, sizeof bytes, in);
+	ck_assert_uint_gt(n, 0);
+	ck_assert_uint_eq(fwrite(bytes, 1, n, out), n);
+	fclose(in);
+	fclose(out);
+}
+
+/* The running daemon sees a new zone file; one that is gone or broken changes nothing. */
+START_TEST(zone_refreshed)
+{
+	char folder[] = "/tmp/nudged-zones-XXXXXX", path[64];
+	struct instant t = { INT64_C(1772443800000000) }; /* 2026-03-02T09:30:00Z */
+	const struct zone *z;
+	uint64_t hash;
+	FILE *broken;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/Here", folder);
+	zone_copy("/usr/share/zoneinfo/Europe/Amsterdam", path);
+	ck_assert_int_eq(setenv("TZDIR", folder, 1), 0);
+	z = zone_find("Here");
+	ck_assert_ptr_nonnull(z);
+	hash = zone_hash(z);
+	zones_refresh();
+	ck_assert_uint_eq(zone_hash(z), hash);
+	ck_assert_int_eq(zone_offset(z, t), 3600);
+	zone_copy("/usr/share/zoneinfo/Europe/Moscow", path);
+	ck_assert_int_eq(zone_offset(z, t), 3600);
+	zones_refresh();
+	ck_assert_int_eq(zone_offset(z, t), 3 * 3600);
+	ck_assert_uint_ne(zone_hash(z), hash);
+	ck_assert_ptr_eq(zone_find("Here"), z);
+	broken = fopen(path, "wb");
+	fclose(broken);
+	zones_refresh();
+	ck_assert_int_eq(zone_offset(z, t), 3 * 3600);
+	unlink(path);
+	zones_refresh();
+	ck_assert_int_eq(zone_offset(z, t), 3 * 3600);
+	rmdir(folder);
 }
 END_TEST
 
@@ -275,6 +328,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(tc, wall_to_instant);
+	tcase_add_test(tc, zone_refreshed);
 	tcase_add_test(tc, rhythms);
 	tcase_add_test(tc, plain_rhythms_agree_with_libical);
 	tcase_add_test(tc, index_after_agrees_with_counting);
