@@ -124,6 +124,21 @@ body_line_judge(const char *line, size_t len, struct smtp_mail *m)
 	return memchr(line, '\r', len) != NULL ? MAIL_LINES : MAIL_GOOD;
 }
 
+/* By eight bytes, since this looks at every byte of every mail. */
+static bool
+has_8bit(const char *p, size_t len)
+{
+	uint64_t eight, high = 0;
+
+	for (; len >= sizeof eight; p += sizeof eight, len -= sizeof eight) {
+		memcpy(&eight, p, sizeof eight);
+		high |= eight;
+	}
+	for (; len > 0; p++, len--)
+		high |= (unsigned char)*p & 0x80u;
+	return (high & UINT64_C(0x8080808080808080)) != 0;
+}
+
 /*
  * CRLF only: a bare CR or LF is read as the end of a line by some servers and not by others, and
  * "LF . LF" would let a text end its own mail and begin another.
@@ -132,13 +147,10 @@ static enum mail_flaw
 body_judge(const struct text *body, struct smtp_mail *m)
 {
 	const char *p = text_string(body), *end = p + body->len;
-	uint64_t high = 0;
 
 	if (memchr(p, '\0', body->len) != NULL)
 		return MAIL_NUL;
-	for (const char *q = p; q < end; q++)
-		high |= (unsigned char)*q;
-	m->has_8bit = (high & 0x80) != 0;
+	m->has_8bit = has_8bit(p, body->len);
 	m->closed_line = body->len == 0;
 	while (p < end) {
 		const char *lf = memchr(p, '\n', (size_t)(end - p));

@@ -102,6 +102,14 @@ is_over(void *arg)
 	return c->left == 0 || c->over;
 }
 
+static bool
+nobody_left(void *arg)
+{
+	const struct courier *c = arg;
+
+	return c->carrier->active == 0;
+}
+
 /* No connection while parcels wait: the courier's part to see it. */
 static void
 nudge(void *arg)
@@ -178,6 +186,7 @@ static const struct option options[] = {
 	{ "size", required_argument, NULL, 'z' },
 	{ "dot-wait", required_argument, NULL, 'w' },
 	{ "limit", required_argument, NULL, 'L' },
+	{ "linger", required_argument, NULL, 'l' + 256 },
 	{ "stop-every", required_argument, NULL, 'S' },
 	{ "guarded", no_argument, NULL, 'g' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -188,6 +197,7 @@ struct wants {
 	struct relay_options o;
 	size_t size;
 	struct span limit;
+	struct span linger; /* stay idle at the end */
 };
 
 static void
@@ -235,6 +245,9 @@ wants_read(int argc, char **argv, struct wants *w, struct courier *c)
 		case 'L':
 			w->limit = SPAN_OF(number(optarg), 1);
 			break;
+		case 'l' + 256:
+			w->linger = SPAN_OF(number(optarg), 1);
+			break;
 		case 'S':
 			c->stop_every = number(optarg);
 			break;
@@ -269,6 +282,8 @@ drive(const struct wants *w, struct courier *c)
 		nudge(c);
 	}
 	end = clock_monotonic();
+	if (rc == 0 && w->linger.us > 0)
+		wires_run(&wires, nobody_left, c, w->linger);
 	c->over = true;
 	c->carrier->close(&c->carrier);
 	transport_free(&transport);

@@ -365,11 +365,55 @@ def cuts():
         yield from ((n, offers, tls) for n in range(1, whole + 1, step if not tls else 2 * step))
 
 
-def counted(pool):
-    """N sessions are N connections, and a mail is one round trip."""
+def counted():
+    """N sessions are N connections, whatever is refused."""
     tenth = ("counted", at("RCPT", "550 5.1.1 no", of=10), "delivered never", {}, ["--parallel", "8"])
-    server = run_case(tenth, count=400)
+    server = run_case(tenth, count=800)
     lib.check(server.connections == 8, f"{server.connections} connections for 8 sessions")
+
+
+def idles():
+    """After five seconds without work a connection says QUIT."""
+    said = []
+
+    def script(session, verb, argument, default):
+        if verb == "QUIT":
+            said.append(time.monotonic())
+        return default
+    start = time.monotonic()
+    run_case(("idle", script, "delivered", {}, ["--linger", "20"]))
+    lib.check(len(said) == 2, f"{len(said)} of 2 connections said QUIT")
+    lib.check(all(4.5 < t - start < 15 for t in said), f"after {[t - start for t in said]} s")
+
+
+def closed_by_us():
+    """Ended by ourselves: what left is in doubt, the rest goes back."""
+    sink = Sink(os.path.join(lib.scratch, "closed"))
+    server = Server(sink, at("dot", Silence))
+    try:
+        result = drive(server.port, "--limit", "1", "--dot-wait", "60000", count=9)
+    finally:
+        server.close()
+    fates = [line.split()[1] for line in result.stdout.decode().splitlines()]
+    lib.check(sorted(fates) == ["back"] * 7 + ["uncertain"] * 2, f"closed by us: {fates}")
+    lib.check(len(sink.rows()) == 2, f"closed by us: the sink has {sink.rows()}")
+    sink.close()
+
+
+def round_trips(count=2000):
+    """One round trip a mail, and as many connections as were allowed."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    program = os.path.join(os.environ["SRC"], "bench", "wait_sink.py")
+    sink = subprocess.Popen([sys.executable, program, str(port), "2", str(count)], text=True,
+                            stdout=subprocess.PIPE)
+    sink.stdout.readline()
+    clean_run("round trips", port, ["--parallel", "16"], count)
+    words = sink.communicate(timeout=30)[0]
+    mails, connections, trips = re.search(
+        r"(\d+) mails, (\d+) connections, ([\d.]+) round", words).groups()
+    lib.check(int(mails) == count and int(connections) == 16, words)
+    lib.check(float(trips) <= 1.05, words)
 
 
 def clean_run(name, port, options, count):
@@ -443,10 +487,12 @@ def main():
         jobs = [pool.submit(run_case, case) for case in CASES]
         jobs += [pool.submit(run_case, (f"dice {seed}", mixed(seed), None, {"offers": offers}, []))
                  for seed in range(12) for offers in (NOWAIT, CHUNKS, ())]
+        jobs += [pool.submit(idles), pool.submit(closed_by_us)]
         jobs += [pool.submit(cut_after, *cut) for cut in cuts()]
         for job in jobs:
             job.result()
-    counted(None)
+    counted()
+    round_trips()
     aiosmtpd()
     smtp_sink()
     lib.finish(f"{len(CASES)} scripts, {len(jobs)} runs")
