@@ -9,6 +9,7 @@ enum {
 	DATA_SECONDS = 120,
 	BLOCK_SECONDS = 180,
 	QUIT_SECONDS = 5,
+	OUT_KEPT = 32 << 10,
 };
 
 void
@@ -74,6 +75,8 @@ smtp_sent(struct smtp *s, size_t n)
 	s->left_total += n;
 	s->progress += n;
 	if (s->left == s->out.len) {
+		if (s->out.room > OUT_KEPT) /* a large mail does not stay in every connection */
+			text_deinit(&s->out);
 		text_clear(&s->out);
 		s->left = 0;
 	}
