@@ -142,8 +142,7 @@ line_end(struct line *l)
 	line_free(l);
 	if (failed)
 		r->host.connected(r->host.courier, &r->carrier, &why);
-	else if (again) { /* at once: only the connection was at fault */
-		r->hungry = true;
+	else if (again) { /* at once, if parcels wait: only the connection was at fault */
 		r->to_open++;
 		r->wires->arm(r->pump);
 	}

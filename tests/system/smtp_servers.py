@@ -381,9 +381,18 @@ def idles():
             said.append(time.monotonic())
         return default
     start = time.monotonic()
-    run_case(("idle", script, "delivered", {}, ["--linger", "20"]))
+    run_case(("idle", script, "delivered", {}, ["--linger", "7"]))
     lib.check(len(said) == 2, f"{len(said)} of 2 connections said QUIT")
     lib.check(all(4.5 < t - start < 15 for t in said), f"after {[t - start for t in said]} s")
+
+
+def closed_while_idle():
+    """A server that ends idle connections soon is not called again without a mail."""
+    def script(session, verb, argument, default):
+        session.sock.settimeout(0.1)
+        return default
+    server = run_case(("idle, closed", script, "delivered", {}, ["--linger", "2"]))
+    lib.check(server.connections <= 2, f"{server.connections} connections for 2 sessions")
 
 
 def closed_by_us():
@@ -487,7 +496,7 @@ def main():
         jobs = [pool.submit(run_case, case) for case in CASES]
         jobs += [pool.submit(run_case, (f"dice {seed}", mixed(seed), None, {"offers": offers}, []))
                  for seed in range(12) for offers in (NOWAIT, CHUNKS, ())]
-        jobs += [pool.submit(idles), pool.submit(closed_by_us)]
+        jobs += [pool.submit(idles), pool.submit(closed_while_idle), pool.submit(closed_by_us)]
         jobs += [pool.submit(cut_after, *cut) for cut in cuts()]
         for job in jobs:
             job.result()
