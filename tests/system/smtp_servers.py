@@ -283,8 +283,8 @@ WORDS = {
 
 def drive(port, *options, count=12):
     command = [DRIVER, "--port", str(port), "--count", str(count), "--parallel", "2",
-               "--dot-wait", "500", "--limit", "30", *options]
-    return subprocess.run(command, capture_output=True, timeout=60)
+               "--dot-wait", "20000", "--limit", "60", *options]
+    return subprocess.run(command, capture_output=True, timeout=120)
 
 
 def fates_of(name, result, count):
@@ -322,6 +322,8 @@ def run_case(case, count=12):
         server_options["certificate"] = os.path.join(PKI, server_options["certificate"])
     tls = server_options.get("tls")
     options = list(driver_options) + (["--tls", tls] if tls else [])
+    if re.search("silen|loses|dice", name):  # the others must not fail on a busy machine
+        options += ["--dot-wait", "500"]
     server = Server(sink, script, **server_options)
     try:
         count = 4 if "silent" in name or "loses" in name else count
@@ -381,7 +383,7 @@ def idles():
             said.append(time.monotonic())
         return default
     start = time.monotonic()
-    run_case(("idle", script, "delivered", {}, ["--linger", "7"]))
+    run_case(("idle", script, "delivered", {}, ["--linger", "10"]))
     lib.check(len(said) == 2, f"{len(said)} of 2 connections said QUIT")
     lib.check(all(4.5 < t - start < 15 for t in said), f"after {[t - start for t in said]} s")
 
@@ -389,10 +391,10 @@ def idles():
 def closed_while_idle():
     """A server that ends idle connections soon is not called again without a mail."""
     def script(session, verb, argument, default):
-        session.sock.settimeout(0.1)
+        session.sock.settimeout(0.4)
         return default
-    server = run_case(("idle, closed", script, "delivered", {}, ["--linger", "2"]))
-    lib.check(server.connections <= 2, f"{server.connections} connections for 2 sessions")
+    server = run_case(("idle, closed", script, None, {}, ["--linger", "4"]))
+    lib.check(server.connections <= 4, f"{server.connections} connections for 2 sessions")
 
 
 def closed_by_us():
@@ -400,7 +402,7 @@ def closed_by_us():
     sink = Sink(os.path.join(lib.scratch, "closed"))
     server = Server(sink, at("dot", Silence))
     try:
-        result = drive(server.port, "--limit", "1", "--dot-wait", "60000", count=9)
+        result = drive(server.port, "--limit", "3", "--dot-wait", "60000", count=9)
     finally:
         server.close()
     fates = [line.split()[1] for line in result.stdout.decode().splitlines()]
@@ -409,7 +411,7 @@ def closed_by_us():
     sink.close()
 
 
-def round_trips(count=2000):
+def round_trips(count=4000):
     """One round trip a mail, and as many connections as were allowed."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
