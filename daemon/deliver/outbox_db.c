@@ -85,9 +85,9 @@ int
 outbox_add(struct db *db, const struct delivery *d)
 {
 	return db_run(db,
-	    "INSERT INTO delivery(enrolment, occurrence, channel, sequence, kind, destination,"
+	    "INSERT INTO delivery(row, enrolment, occurrence, channel, sequence, kind, destination,"
 	    " person, run, state, created_at, next_at, expires_at, receipt)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10, ?11)",
+	    " VALUES(" NEXT_ROW("delivery") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10, ?11)",
 	    "isiiisiiiis", d->enrolment, d->occurrence, (int64_t)d->channel, d->sequence,
 	    (int64_t)d->kind, d->destination != NULL ? d->destination : "", d->person, d->run,
 	    d->created.us, d->expires.us, d->receipt != NULL ? d->receipt : "");

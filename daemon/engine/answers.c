@@ -4,6 +4,7 @@
  * An answer is committed before anyone is told "done", twice the same answer changes nothing, and
  * stop is stop at once, also for what already waits in the outbox.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,8 +174,8 @@ runs_refresh(struct engine *e)
 	return runs_load(e->o.db, e->tick_mem, e->rb, &e->runs, &e->n_runs);
 }
 
-int
-engine_answer(struct engine *e, const char *person, const char *run_id, const char *answer,
+static int
+answer_once(struct engine *e, const char *person, const char *run_id, const char *answer,
     struct instant at)
 {
 	SCOPED(db_leave) struct db *tx = e->o.db;
@@ -201,6 +202,19 @@ engine_answer(struct engine *e, const char *person, const char *run_id, const ch
 	if (rc == 0)
 		rc = db_commit(e->o.db);
 	arena_reset(e->mem);
+	return rc;
+}
+
+/* Stop is recorded also on a full disk, from the reserve (RELIABILITY.md 7, F16). */
+int
+engine_answer(struct engine *e, const char *person, const char *run_id, const char *answer,
+    struct instant at)
+{
+	int rc = answer_once(e, person, run_id, answer, at);
+
+	if (rc == -ENOSPC && strcmp(answer, standing_answers[ANSWER_STOP]) == 0 &&
+	    db_reserve_use(e->o.db))
+		rc = answer_once(e, person, run_id, answer, at);
 	return rc;
 }
 

@@ -169,7 +169,10 @@ enrolment_of(struct db *db, int64_t run, int64_t person, struct enrolment *ret)
 int
 enrolment_add(struct db *db, struct enrolment *n)
 {
-	int rc = db_run(db, "INSERT INTO enrolment(run, person, state) VALUES(?1, ?2, ?3)", "iii",
+	int rc = db_run(db,
+	    "INSERT INTO enrolment(row, run, person, state)"
+	    " VALUES(" NEXT_ROW("enrolment") ", ?1, ?2, ?3)",
+	    "iii",
 	    n->run_row, n->person, (int64_t)n->state);
 
 	n->row = db_last_id(db);
@@ -402,8 +405,11 @@ completion_add(struct db *db, int64_t person, const char *campaign, struct insta
 int
 person_stage_set(struct db *db, int64_t person, const char *stage, struct instant at)
 {
-	return db_run(db, "UPDATE person SET stage = ?2, changed_at = ?3 WHERE row = ?1", "isi",
-	    person, stage, at.us);
+	/* Later than any change before, also after the clock was set back. */
+	return db_run(db,
+	    "UPDATE person SET stage = ?2, changed_at = (SELECT CASE WHEN max(changed_at) >= ?3"
+	    " THEN max(changed_at) + 1 ELSE ?3 END FROM person) WHERE row = ?1",
+	    "isi", person, stage, at.us);
 }
 
 /* Stop means this campaign, in every run of it. */

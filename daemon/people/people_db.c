@@ -244,6 +244,7 @@ erased_mark(const char *id, char buf[static 65])
 struct applying {
 	struct db *db;
 	struct instant now;
+	int64_t changed_at; /* stamp of this import */
 	bool dry, return_erased;
 	FILE *out;
 	struct arena *mem;
@@ -277,9 +278,10 @@ person_insert(struct applying *a, const struct person *p)
 	rc = db_run(a->db,
 	    "INSERT INTO person(id, name, email, first_name, language, role, time_zone, team, manager,"
 	    " stage, chat, attributes, joined_at, changed_at)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
-	    "ssssssssssssi", p->id, p->name, p->email, p->first_name, p->language, p->role,
-	    p->time_zone, p->team, p->manager, p->stage, p->chat, attributes, a->now.us);
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	    "ssssssssssssii", p->id, p->name, p->email, p->first_name, p->language, p->role,
+	    p->time_zone, p->team, p->manager, p->stage, p->chat, attributes, a->now.us,
+	    a->changed_at);
 	free(attributes);
 	return rc;
 }
@@ -306,7 +308,7 @@ person_update(struct applying *a, const struct person *old, const struct person 
 	    " time_zone = ?7, team = ?8, manager = ?9, chat = ?10, attributes = ?11, left_at = NULL,"
 	    " changed_at = ?12 WHERE row = ?1",
 	    "issssssssssi", old->row, p->name, p->email, p->first_name, p->language, p->role,
-	    p->time_zone, p->team, p->manager, p->chat, attributes, a->now.us);
+	    p->time_zone, p->team, p->manager, p->chat, attributes, a->changed_at);
 	free(attributes);
 	return rc;
 }
@@ -364,8 +366,8 @@ leavers_mark(struct applying *a, const struct roster *r)
 			fprintf(a->out, "- %s\n", id);
 		if (!a->dry)
 			rc = db_run(a->db,
-			    "UPDATE person SET left_at = ?2, changed_at = ?2 WHERE row = ?1", "ii",
-			    stmt_int(s, 0), a->now.us);
+			    "UPDATE person SET left_at = ?2, changed_at = ?3 WHERE row = ?1", "iii",
+			    stmt_int(s, 0), a->now.us, a->changed_at);
 	}
 	free(ids);
 	return rc < 0 ? rc : 0;
@@ -409,13 +411,20 @@ roster_apply(struct db *db, const struct roster *r, struct instant now, bool dry
 {
 	SCOPED(db_leave) struct db *tx = db;
 	SCOPED(arena_free) struct arena *mem = arena_new("import", 16 << 20);
-	struct applying a = { db, now, dry, return_erased, out, mem, ret };
+	struct applying a = { .db = db, .now = now, .dry = dry, .return_erased = return_erased,
+		.out = out, .mem = mem, .change = ret };
 	int64_t there = 0;
 	int rc = db_begin(db);
 
 	*ret = (struct roster_change){ 0 };
 	if (rc == 0)
 		rc = db_int(db, &there, 0, "SELECT count(*) FROM person WHERE left_at IS NULL", "");
+	/* Later than any change before, also after the clock was set back: runs look by it. */
+	if (rc == 0)
+		rc = db_int(db, &a.changed_at, 0,
+		    "SELECT CASE WHEN max(changed_at) >= ?1 THEN max(changed_at) + 1 ELSE ?1 END"
+		    " FROM person",
+		    "i", now.us);
 	if (rc < 0)
 		return rc;
 	if (!shrink && (r->n_people == 0 || (int64_t)r->n_people * 2 < there))
@@ -536,6 +545,9 @@ person_forget(struct db *db, const char *id, struct instant now,
 		return rc;
 	if (first != NULL)
 		rc = first(db, p, now);
+	/* Links that were sent must never become somebody else's. */
+	if (rc == 0)
+		rc = db_floor_keep(db);
 	for (size_t i = 0; rc == 0 && i < sizeof erasures / sizeof *erasures; i++)
 		rc = db_run(db, erasures[i], "i", p->row);
 	/* Colleagues must not be left pointing at somebody who is not there. */
@@ -554,6 +566,5 @@ person_forget(struct db *db, const char *id, struct instant now,
 		    "i", now.us);
 	if (rc == 0)
 		rc = db_commit(db);
-	tx = NULL;
 	return rc == 0 ? db_scrub(db) : rc;
 }

@@ -47,7 +47,8 @@ struct db {
 static int
 failed(struct db *db, const char *what)
 {
-	return FAIL(-EIO, "%s: %s", what, sqlite3_errmsg(db->h));
+	return FAIL(sqlite3_errcode(db->h) == SQLITE_FULL ? -ENOSPC : -EIO, "%s: %s", what,
+	    sqlite3_errmsg(db->h));
 }
 
 int
@@ -388,6 +389,55 @@ migrate(struct db *db)
 	return rc;
 }
 
+/* ---- row numbers that are never given twice ---- */
+
+int
+db_floor_keep(struct db *db)
+{
+#define FLOOR(table)                                                                           \
+	"INSERT INTO meta(key, value) SELECT 'floor " table "', CAST(" NEXT_ROW(table)             \
+	" - 1 AS TEXT) WHERE true ON CONFLICT(key) DO UPDATE SET value = excluded.value"
+	int rc = db_run(db, FLOOR("delivery"), "");
+
+	return rc == 0 ? db_run(db, FLOOR("enrolment"), "") : rc;
+}
+
+/* ---- the reserve ---- */
+
+enum { RESERVE_BYTES = 1 << 20 };
+
+static bool
+reserve_path(const struct db *db, char *buf, size_t room)
+{
+	return db->folder[0] != '\0' &&
+	       snprintf(buf, room, "%s/reserve", db->folder) < (int)room;
+}
+
+/* Made when there is room; a disk that is full already has none to give. */
+static void
+reserve_keep(const struct db *db)
+{
+	char path[FOLDER_ROOM + 16];
+	int fd;
+
+	if (!reserve_path(db, path, sizeof path))
+		return;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+		unlink(path);
+	close(fd);
+}
+
+bool
+db_reserve_use(struct db *db)
+{
+	char path[FOLDER_ROOM + 16];
+
+	return reserve_path(db, path, sizeof path) && unlink(path) == 0;
+}
+
 /* WAL and FULL, and proof that they took. */
 static int
 make_durable(struct db *db)
@@ -487,6 +537,7 @@ db_open(const char *dir, struct db **ret)
 		db_close(&db);
 		return rc;
 	}
+	reserve_keep(db);
 	*ret = db;
 	return 0;
 }

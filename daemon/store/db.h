@@ -64,6 +64,22 @@ void stmt_done(struct stmt **s); /* gives it back; for SCOPED */
 int db_scrub(struct db *db);
 /* Where this state lives; NULL for memory. */
 const char *db_folder(const struct db *db);
+/*
+ * SQL of the next row number of a table, never one that was given before: erasure may take the
+ * newest rows away, and their numbers live on in links and calendar objects that were sent.
+ * db_floor_keep() remembers the highest number before rows are deleted; inside a transaction.
+ */
+#define NEXT_ROW(table)                                                                        \
+	"(SELECT CASE WHEN f.v >= t.v THEN f.v ELSE t.v END + 1 FROM"                              \
+	" (SELECT coalesce(max(row), 0) AS v FROM " table ") AS t,"                                \
+	" (SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS v FROM meta"                         \
+	" WHERE key = 'floor " table "') AS f)"
+int db_floor_keep(struct db *db);
+/*
+ * A full disk is -ENOSPC.  STATE/reserve holds a little room that only stops may use: give it up
+ * and try once more.  False: it is used up already.  The next open makes it again.
+ */
+bool db_reserve_use(struct db *db);
 /* Another number after every commit: one more for each of ours, much more for anybody else's. */
 int64_t db_version(struct db *db);
 /* Called after each commit (crash tests); NULL for none. */

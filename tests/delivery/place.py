@@ -189,6 +189,9 @@ class Sink:
             got.setdefault(m["id"], []).append(m)
         return got
 
+    def count(self):
+        return sum(1 for _ in open(self.out))
+
     def end(self):
         if self.process and self.process.poll() is None:
             self.process.kill()

@@ -227,6 +227,19 @@ START_TEST(a_requeue_is_on_record)
 }
 END_TEST
 
+START_TEST(a_number_is_never_given_twice)
+{
+	int64_t first = delivery_make(0, PARCEL_MESSAGE), second = delivery_make(1, PARCEL_MESSAGE);
+
+	ck_assert_int_eq(db_begin(db), 0);
+	ck_assert_int_eq(db_floor_keep(db), 0);
+	ck_assert_int_eq(db_run(db, "DELETE FROM delivery WHERE row >= ?1", "i", first), 0);
+	ck_assert_int_eq(db_commit(db), 0);
+	ck_assert_int_gt(delivery_make(2, PARCEL_MESSAGE), second);
+	ck_assert_int_gt(delivery_make(3, PARCEL_MESSAGE), second + 1);
+}
+END_TEST
+
 /* ---- after a crash ---- */
 
 START_TEST(a_crash_without_evidence_leaves_doubt)
@@ -444,6 +457,7 @@ main(void)
 	tcase_add_test(t, expired_is_never_sent);
 	tcase_add_test(t, lanes_do_not_mix);
 	tcase_add_test(t, a_requeue_is_on_record);
+	tcase_add_test(t, a_number_is_never_given_twice);
 	tcase_add_test(t, a_crash_without_evidence_leaves_doubt);
 	tcase_add_test(t, the_recorder_tells_what_left);
 	tcase_add_test(t, three_crashes_in_a_row_set_it_aside);
