@@ -86,7 +86,7 @@ sample_letter(struct command *c, struct arena *mem, char *path, const struct sam
 	}
 	l->messenger = messenger_pick(c->rb, l->message);
 	l->messenger_name = l->messenger->name != NULL ? l->messenger->name
-	    : l->to != &sample_person ? look_face(c, mem, l->messenger, l->to)
+	    : l->to->row != 0 ? look_face(c, mem, l->messenger, l->to)
 	    : compose_words(c->compose, l->language,
 		  l->messenger->from == MESSENGER_MANAGER ? "someone-manager" : "someone-colleague");
 	l->messenger_address = l->messenger->reply_to;

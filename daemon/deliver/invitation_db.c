@@ -168,8 +168,8 @@ static const char *const erasures[] = {
 	" WHERE c.enrolment = enrolment.row AND c.verdict = 0) WHERE person = ?1 AND EXISTS (SELECT 1 FROM invitation i"
 	" WHERE i.enrolment = enrolment.row)",
 	"UPDATE invitation SET person = -enrolment WHERE person = ?1",
-	"INSERT INTO feed_gone(name) SELECT name FROM feed WHERE person = ?1 AND name <> ''"
-	" ON CONFLICT(name) DO NOTHING",
+	("INSERT INTO feed_gone(name) SELECT name FROM feed WHERE person = ?1 AND name <> ''"
+	" ON CONFLICT(name) DO NOTHING"),
 	"DELETE FROM feed WHERE person = ?1",
 };
 
