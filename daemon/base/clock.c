@@ -38,19 +38,27 @@ is_synchronised(void)
 	return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
 }
 
+void
+clock_boot(char buf[static BOOT_TEXT])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, buf, BOOT_TEXT - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+}
+
 /* Hidden from a process that systemd shows its own part of /proc only. */
 static int64_t
 boot_of(void)
 {
 	static int64_t own;
-	char id[64];
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, id, sizeof id);
+	char id[BOOT_TEXT];
 
-	if (fd >= 0)
-		close(fd);
-	if (n > 0)
-		return (int64_t)(hash_bytes(id, (size_t)n) >> 1);
+	clock_boot(id);
+	if (id[0] != '\0')
+		return (int64_t)(hash_string(id) >> 1);
 	if (own == 0)
 		own = (int64_t)(dice_bits((uint64_t)clock_monotonic().us, "boot", (uint64_t)getpid(), 0) >> 1);
 	return own;

@@ -7,6 +7,10 @@
 struct instant clock_now(void);     /* the wall clock, UTC */
 struct instant clock_monotonic(void); /* only differences mean anything */
 
+/* Names this start of the machine; "" where /proc hides it. */
+enum { BOOT_TEXT = 37 };
+void clock_boot(char buf[static BOOT_TEXT]);
+
 /* All that this machine knows about the time; engine/guard.h judges it. */
 struct clock_reading {
 	struct instant wall;

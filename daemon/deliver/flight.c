@@ -13,11 +13,8 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
-#include "base/file.h"
-#include "base/scope.h"
-#include "base/text.h"
 
-enum { MAGIC_ROOM = 16, PAGE = 4096, BOOT_TEXT = 37 };
+enum { MAGIC_ROOM = 16, PAGE = 4096 };
 
 struct entry {
 	_Atomic int64_t row;
@@ -34,24 +31,12 @@ struct flight {
 };
 static const char magic[MAGIC_ROOM] = "nudged flight 1";
 
-static void
-boot_id(char buf[static BOOT_TEXT])
-{
-	SCOPED(text_deinit) struct text t = { 0 };
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, buf, BOOT_TEXT - 1) : 0;
-
-	if (fd >= 0)
-		close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-}
-
 const char *
 lease_make(char buf[static LEASE_TEXT])
 {
 	char boot[BOOT_TEXT];
 
-	boot_id(boot);
+	clock_boot(boot);
 	snprintf(buf, LEASE_TEXT, "%s/%d.%" PRId64, boot, (int)getpid(), clock_monotonic().us);
 	return buf;
 }
@@ -119,7 +104,7 @@ flight_before(const char *dir, struct flight **ret)
 	*ret = NULL;
 	if (rc < 0)
 		return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
-	boot_id(boot);
+	clock_boot(boot);
 	if (memcmp(r->magic, magic, sizeof magic) != 0 || boot[0] == '\0' ||
 	    memchr(r->lease, '\0', sizeof r->lease) == NULL ||
 	    strncmp(r->lease, boot, strlen(boot)) != 0) {

@@ -441,9 +441,7 @@ outbox_count(struct db *db, int64_t counts[DELIVERY_STATES])
 	return rc;
 }
 
-static const struct {
-	const char *what, *sql;
-} invariants[] = {
+static const struct invariant invariants[] = {
 	{ "deliveries without a decision that says send",
 	    "SELECT count(*) FROM delivery d LEFT JOIN decision c ON c.enrolment = d.enrolment"
 	    " AND c.occurrence = d.occurrence WHERE c.verdict IS NULL OR c.verdict <> 0" },
@@ -474,15 +472,6 @@ int
 outbox_check(struct db *db, int64_t *ret_defects)
 {
 	*ret_defects = 0;
-	for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
-		int64_t n = 0;
-		int rc = db_int(db, &n, 0, invariants[i].sql, "");
-
-		if (rc < 0)
-			return rc;
-		if (n > 0)
-			FAIL(-EIO, "%" PRId64 " %s", n, invariants[i].what);
-		*ret_defects += n > 0;
-	}
-	return 0;
+	return db_invariants(
+	    db, invariants, sizeof invariants / sizeof *invariants, ret_defects);
 }

@@ -338,9 +338,7 @@ purge_old(struct engine *e, struct instant now, struct instant *ret_next)
 
 /* ---- invariants ---- */
 
-static const struct {
-	const char *what, *sql;
-} invariants[] = {
+static const struct invariant invariants[] = {
 	{ "enrolments whose number of contacts is not that of their decisions",
 	    "SELECT count(*) FROM enrolment n WHERE n.total <> (SELECT count(*) FROM decision c"
 	    " WHERE c.enrolment = n.row AND c.verdict = 0)" },
@@ -356,17 +354,8 @@ int
 purge_check(struct db *db, int64_t *ret_defects)
 {
 	*ret_defects = 0;
-	for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
-		int64_t n = 0;
-		int rc = db_int(db, &n, 0, invariants[i].sql, "");
-
-		if (rc < 0)
-			return rc;
-		if (n > 0)
-			FAIL(-EIO, "%" PRId64 " %s", n, invariants[i].what);
-		*ret_defects += n > 0;
-	}
-	return 0;
+	return db_invariants(
+	    db, invariants, sizeof invariants / sizeof *invariants, ret_defects);
 }
 
 int

@@ -342,13 +342,6 @@ loop_wires(const struct loop *l)
 	return wires_of(l->event);
 }
 
-void
-loop_look(struct loop *l)
-{
-	sd_event_source_set_time(l->due, 0);
-	sd_event_source_set_enabled(l->due, SD_EVENT_ONESHOT);
-}
-
 int
 loop_run(struct loop *l)
 {

@@ -35,7 +35,5 @@ void loop_free(struct loop **l);
 int loop_run(struct loop *l);
 /* For what talks over the network; its wires end before the loop. */
 struct wires loop_wires(const struct loop *l);
-/* Tick soon: something other than time made work. */
-void loop_look(struct loop *l);
 
 #endif

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -387,6 +388,24 @@ migrate(struct db *db)
 	rc = db_commit(db);
 	tx = NULL;
 	return rc;
+}
+
+/* ---- what must hold ---- */
+
+int
+db_invariants(struct db *db, const struct invariant *list, size_t n, int64_t *ret_defects)
+{
+	for (size_t i = 0; i < n; i++) {
+		int64_t broken = 0;
+		int rc = db_int(db, &broken, 0, list[i].sql, "");
+
+		if (rc < 0)
+			return rc;
+		if (broken > 0)
+			FAIL(-EIO, "%" PRId64 " %s", broken, list[i].what);
+		*ret_defects += broken > 0;
+	}
+	return 0;
 }
 
 /* ---- row numbers that are never given twice ---- */

@@ -12,6 +12,7 @@
 #ifndef NUDGED_STORE_DB_H
 #define NUDGED_STORE_DB_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -84,6 +85,12 @@ bool db_reserve_use(struct db *db);
 int64_t db_version(struct db *db);
 /* Called after each commit (crash tests); NULL for none. */
 void db_on_commit(struct db *db, void (*fn)(void *), void *arg);
+/* What must be 0 in a sound store: how many rows break it.  In what: the words behind the number. */
+struct invariant {
+	const char *what, *sql;
+};
+/* Ask them all, one sentence a defect into the log; *ret_defects gains how many are broken. */
+int db_invariants(struct db *db, const struct invariant *list, size_t n, int64_t *ret_defects);
 /* Integrity of the file as the engine sees it, one sentence per defect into log; 0 when sound. */
 int db_verify(struct db *db);
 #endif
