@@ -6,7 +6,8 @@
  * courier also writes a mark for each into STATE/flight, a small file mapped into memory: a store
  * before the send, no system call.  What was stored survives the death of the process, since the
  * page belongs to the kernel; it need not survive a power cut, so after another boot the file is
- * not believed and the whole group is in doubt.
+ * not believed and the whole group is in doubt.  What nobody here sees is a disk that was taken
+ * away and mounted again within one boot: then remove STATE/flight before the start.
  *
  *   FLIGHT_IN_HAND ──▶ FLIGHT_LEFT ──▶ FLIGHT_ACCEPTED | FLIGHT_REFUSED
  *   (repeat)          (in doubt)      (delivered)       (repeat)

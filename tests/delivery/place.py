@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 sys.path.insert(0, os.path.join(os.environ["SRC"], "tests/system"))
@@ -53,8 +54,9 @@ def rules(folder, channels="email: 1", texts=3, extra=""):
 class Place:
     """A state with n people whose run is approved, and the configuration of its servers."""
 
-    def __init__(self, n, config="", name="state", **more):
-        self.state = os.path.join(scratch, name)
+    def __init__(self, n, config="", name="state", state=None, told=None, **more):
+        """state: its folder, where it is not under that name; told: how many of the people are due."""
+        self.state = os.path.join(scratch, state or name)
         self.rules = rules(os.path.join(scratch, name + "-rules"), **more)
         self.config = os.path.join(scratch, name + ".yaml")
         self.log = os.path.join(scratch, name + ".log")
@@ -73,7 +75,7 @@ class Place:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         subprocess.run([os.path.join(os.environ["BUILD"], "crash_engine"), self.state, self.rules, "0", now, now],
                        check=True, capture_output=True)
-        self.go(range(n))
+        self.go(range(n if told is None else told))
 
     def go(self, people):
         """Tell an event of three minutes ago for each of these people: their message is due now."""
@@ -92,16 +94,20 @@ class Place:
     def command(self):
         return [NUDGED, "--config", self.config, "--state", self.state, "--rules", self.rules, "--foreground"]
 
-    def start(self, before=()):
-        return run([*before, *self.command()], stderr=open(self.log, "a"))
+    def start(self, before=(), program=None):
+        command = self.command()
+        return run([*before, program or command[0], *command[1:]], stderr=open(self.log, "a"))
+
+    def database(self):
+        return closing(sqlite3.connect(f"file:{self.state}/nudged.db?mode=ro", uri=True, timeout=20))
 
     def counts(self):
-        with sqlite3.connect(f"file:{self.state}/nudged.db?mode=ro", uri=True, timeout=20) as db:
+        with self.database() as db:
             return {STATES[s]: n for s, n in db.execute("SELECT state, count(*) FROM delivery GROUP BY state")}
 
     def rows(self):
         """Delivery row -> (state, address, reason)."""
-        with sqlite3.connect(f"file:{self.state}/nudged.db?mode=ro", uri=True, timeout=20) as db:
+        with self.database() as db:
             return {row: (STATES[state], address, reason) for row, state, address, reason in db.execute(
                 "SELECT d.row, d.state, p.email, d.reason FROM delivery d JOIN person p ON p.row = d.person")}
 
@@ -198,24 +204,34 @@ class Sink:
             self.process.wait()
 
 
-def join(place, sink, what):
-    """None lost, none twice, none unexplained."""
+def defects(place, sink):
+    """What is wrong between what came and what the outbox says; and the rows."""
     taken, rows = sink.taken(), place.rows()
-    by_row = {}
+    by_row, wrong = {}, []
     for messages in taken.values():
-        check(len(messages) == 1, f"{what}: {messages[0]['id']} came {len(messages)} times")
+        if len(messages) != 1:
+            wrong.append(f"{messages[0]['id']} came {len(messages)} times")
         row = int(re.match(r"bounce\+([0-9a-f]+)\.", messages[0]["sender"]).group(1), 16)
-        check(row not in by_row, f"{what}: delivery {row} came under two names")
+        if row in by_row:
+            wrong.append(f"delivery {row} came under two names")
         by_row[row] = messages[0]
     for row, (state, address, reason) in rows.items():
         came = row in by_row
-        if state == "delivered":
-            check(came, f"{what}: d{row} is delivered but never came")
-        elif state != "uncertain":
-            check(not came, f"{what}: d{row} came but is {state} ({reason})")
-        if came:
-            check(by_row[row]["recipient"] == address, f"{what}: d{row} went to {by_row[row]['recipient']}")
-    check(set(by_row) <= set(rows), f"{what}: every mail is of the outbox")
+        if state == "delivered" and not came:
+            wrong.append(f"d{row} is delivered but never came")
+        elif came and state not in ("delivered", "uncertain"):
+            wrong.append(f"d{row} came but is {state} ({reason})")
+        if came and by_row[row]["recipient"] != address:
+            wrong.append(f"d{row} went to {by_row[row]['recipient']}")
+    wrong += [f"d{row} came but is not in the outbox" for row in set(by_row) - set(rows)]
+    return wrong, rows
+
+
+def join(place, sink, what):
+    """None lost, none twice, none unexplained."""
+    wrong, rows = defects(place, sink)
+    for sentence in wrong:
+        check(False, f"{what}: {sentence}")
     check(len(rows) == place.n, f"{what}: {len(rows)} deliveries for {place.n} people")
     check(place.nudge("status", "--deep").returncode == 0, f"{what}: the invariants hold")
     return rows
