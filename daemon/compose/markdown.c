@@ -303,6 +303,13 @@ link_tag(const struct compiling *w, const char *url)
 	    : NULL;
 }
 
+/* "https://name@host" leads to the host, and looks as if it led to the name (RFC 3986 7.6). */
+static bool
+has_userinfo(const char *authority)
+{
+	return memchr(authority, '@', strcspn(authority, "/?#")) != NULL;
+}
+
 static void
 link_check(struct compiling *w, const char *url, int line, int column)
 {
@@ -313,7 +320,7 @@ link_check(struct compiling *w, const char *url, int line, int column)
 		return;
 	for (size_t i = 0; i < 3; i++)
 		if (strncmp(url, good[i], strlen(good[i])) == 0 && strchr(url, '\xee') == NULL &&
-		    (i != 0 || strchr(url, '@') == NULL || strchr(url, '@') > strchr(url + 8, '/')))
+		    (i != 0 || !has_userinfo(url + strlen(good[0]))))
 			return;
 	finding_add(w->f, "E008", tag_place(w, line, column),
 	    "a link leads to https:, mailto:, tel: or an answer such as {{answer.yes}}, not to '%.60s'",

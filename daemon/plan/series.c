@@ -172,10 +172,10 @@ after_moment(const struct series *s, int64_t k, struct moment *ret)
 static int
 around_moment(const struct series *s, int64_t k, struct moment *ret)
 {
-	int64_t year = k / s->n_sorted;
+	int64_t year = s->n_sorted > 0 ? k / s->n_sorted : INT64_MAX;
 	struct day d = s->anchor.day;
 
-	if (s->n_sorted == 0 || (!s->r->yearly && year > 0) || year > 300)
+	if (year > (s->r->yearly ? 300 : 0))
 		return RHYTHM_OVER;
 	d = day_add_months(d, (int)year * 12);
 	*ret = day_moment(s, day_add(d, s->sorted[k % s->n_sorted]));

@@ -60,6 +60,9 @@ broken("E006", "9:3", ["first_name"], **{M: lambda t: t.replace("{{first_name}}"
 broken("E006", None, ["answer.yes"], **{M: lambda t: t.replace("{{answer.yes}}", "{{answer.yse}}")})
 broken("E007", None, ["closed"], **{M: lambda t: t.replace("{{first_name}}", "{{#first_name}}")})
 broken("E008", None, ["https"], **{M: lambda t: t.replace("({{answer.yes}})", "(http://x.example)")})
+for address in ("https://zorg.example@evil.example", "https://zorg.example@evil.example/x", "https://zorg.example\\@evil.example",
+                "https://zorg.example@evil.example?a=b"):
+    broken("E008", None, ["https"], **{M: lambda t, address=address: t.replace("({{answer.yes}})", f"({address})")})
 broken("E009", None, ["health"], **{M: lambda t: t.replace("angle: health", "angle: helth")})
 broken("E009", None, ["thanks-yes"], **{B: lambda t: t.replace("thanks: thanks-yes", "thanks: thanks-yess")})
 broken("E009", None, ["holidays"], **{"holidays_D_nl_DOT_ics": None})
