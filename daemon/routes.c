@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "compose/chat_format.h"
+#include "deliver/bearer.h"
 #include "deliver/carriers.h"
 #include "deliver/courier.h"
 #include "deliver/transport.h"
@@ -17,7 +18,7 @@ enum { NAMES_MAX = RELAYS_MAX + CHATS_MAX + 2, MEMORY = 1 << 20 };
 /* What a carrier asks a secret with. */
 struct asking {
 	const struct settings *settings;
-	const char *url, *secret;
+	const char *url, *secret, *refresh;
 };
 struct routes {
 	const struct settings *s;
@@ -43,13 +44,41 @@ ask_url(void *arg, struct text *ret)
 	return secret_load(a->settings, a->url, ret);
 }
 
+static int
+ask_refresh(void *arg, struct text *ret)
+{
+	const struct asking *a = arg;
+
+	return secret_load(a->settings, a->refresh, ret);
+}
+
 static struct asking *
 asking_new(struct routes *r, const char *url, const char *secret)
 {
 	struct asking *a = ARENA_NEW(r->mem, struct asking);
 
-	*a = (struct asking){ r->s, url, secret };
+	*a = (struct asking){ r->s, url, secret, NULL };
 	return a;
+}
+
+/* How the relay's access token is fetched; NULL: it needs none, or somebody else does it. */
+static const struct bearer_options *
+token_options(struct routes *r, const struct relay_settings *s)
+{
+	const struct token_settings *t = &s->token;
+	struct asking *a;
+	struct bearer_options *o;
+
+	if (t->url == NULL)
+		return NULL;
+	a = asking_new(r, NULL, t->client_secret);
+	a->refresh = t->refresh;
+	o = ARENA_NEW(r->mem, struct bearer_options);
+	*o = (struct bearer_options){ .url = t->url, .client = t->client, .scope = t->scope,
+		.client_secret = t->client_secret != NULL ? ask_secret : NULL,
+		.refresh = t->refresh != NULL ? ask_refresh : NULL, .arg = a, .folder = r->s->state,
+		.name = t->refresh, .ca_file = t->ca };
+	return o;
 }
 
 static int
@@ -60,7 +89,7 @@ relay_make(struct routes *r, const struct relay_settings *s, const struct carrie
 	struct relay_options o = { .host = s->host, .port = (int)s->port, .tls = (enum relay_tls)s->tls,
 		.login = (enum relay_login)s->login, .user = s->user,
 		.secret = s->password != NULL ? ask_secret : NULL,
-		.secret_arg = asking_new(r, NULL, s->password), .helo = helo, .ca_file = s->ca,
+		.secret_arg = asking_new(r, NULL, s->password), .token = token_options(r, s), .helo = helo, .ca_file = s->ca,
 		.may_private = true, /* a relay stands in the configuration, and often in the house */
 		.dot_wait = SPAN_OF(s->dot_wait, 1) };
 

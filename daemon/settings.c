@@ -14,6 +14,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "compose/chat_format.h"
+#include "deliver/carriers.h"
 #include "people/people.h"
 #include "rules/fields.h"
 #include "rules/findings.h"
@@ -62,10 +63,35 @@ defaults(struct settings *s)
 }
 
 #define RELAY(m) offsetof(struct relay_settings, m)
+#define TOKEN(m) offsetof(struct token_settings, m)
 #define CHAT(m) offsetof(struct chat_settings, m)
 #define DAV(m) offsetof(struct caldav_settings, m)
 #define SETTING(m) offsetof(struct settings, m)
 #define WORDS(list) .words = (list), .n_words = sizeof(list) / sizeof *(list)
+
+static const struct field token_fields[] = {
+	{ "url", FIELD_TEXT, TOKEN(url), .needed = true, .help = "of the token endpoint" },
+	{ "client", FIELD_TEXT, TOKEN(client), .needed = true, .help = "who we are there" },
+	{ "client_secret", FIELD_TEXT, TOKEN(client_secret), .help = "name of the secret" },
+	{ "refresh", FIELD_TEXT, TOKEN(refresh), .help = "name of the refresh token's secret" },
+	{ "scope", FIELD_TEXT, TOKEN(scope), .help = "what we ask for" },
+	{ "ca", FIELD_TEXT, TOKEN(ca), .help = "file of certificates to trust" },
+	{ 0 },
+};
+
+static void
+token_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct token_settings *t = &((struct relay_settings *)into)->token;
+
+	(void)fd;
+	fields_read(l, token_fields, n, t);
+	if (t->url != NULL && strncmp(t->url, "https://", 8) != 0)
+		finding_add(l->f, "E008", n->place, "url: expected https://");
+	if (t->client_secret == NULL && t->refresh == NULL)
+		finding_add(l->f, "E003", n->place,
+		    "a token wants the name of a client_secret, of a refresh token, or of both");
+}
 
 static const struct field relay_fields[] = {
 	{ "host", FIELD_TEXT, RELAY(host), .needed = true, .help = "name of the mail relay" },
@@ -74,6 +100,7 @@ static const struct field relay_fields[] = {
 	{ "login", FIELD_CHOICE, RELAY(login), WORDS(login_names), .help = "how we log in" },
 	{ "user", FIELD_TEXT, RELAY(user), .help = "who we are there" },
 	{ "password", FIELD_TEXT, RELAY(password), .help = "name of the secret" },
+	{ "token", FIELD_OWN, .own = token_own, .help = "where an access token comes from" },
 	{ "connections", FIELD_INT, RELAY(connections), .min = 1, .max = 64, .help = "at most" },
 	{ "ca", FIELD_TEXT, RELAY(ca), .help = "file of certificates to trust" },
 	{ "dot_wait", FIELD_INT, RELAY(dot_wait), .min = 1, .max = 3600,
@@ -125,6 +152,22 @@ channels_own(struct loading *l, const struct field *fd, const struct node *n, vo
 		finding_add(l->f, "E003", n->place, "expected { email: smtp, chat: spool }");
 }
 
+/* What one key of a relay asks of another. */
+static void
+relay_judge(struct loading *l, const struct relay_settings *r, struct place at)
+{
+	bool token = r->token.url != NULL;
+
+	if (r->login != 0 && (r->user == NULL || (r->password == NULL && !token)))
+		finding_add(l->f, "E003", at, "login wants a user and the name of a password");
+	if (r->login != 0 && r->tls == 2)
+		finding_add(l->f, "E004", at, "a login without TLS would show the password");
+	if (token && r->login != LOGIN_XOAUTH2)
+		finding_add(l->f, "E004", at, "token: only with login: xoauth2");
+	if (token && r->password != NULL)
+		finding_add(l->f, "E004", at, "an access token is fetched by `token`, or is the `password`: not both");
+}
+
 static void
 relays_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
@@ -144,10 +187,7 @@ relays_own(struct loading *l, const struct field *fd, const struct node *n, void
 		fields_read(l, relay_fields, n->pairs[i].value, r);
 		if (r->port == 0)
 			r->port = r->tls == 1 ? 465 : 587;
-		if (r->login != 0 && (r->user == NULL || r->password == NULL))
-			finding_add(l->f, "E003", at, "login wants a user and the name of a password");
-		if (r->login != 0 && r->tls == 2)
-			finding_add(l->f, "E004", at, "a login without TLS would show the password");
+		relay_judge(l, r, at);
 	}
 }
 

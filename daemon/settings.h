@@ -20,12 +20,20 @@ enum way { WAY_SPOOL, WAY_SMTP, WAY_WEBHOOK, WAY_CALDAV, WAYS };
 extern const char *const way_names[WAYS];
 
 enum { RELAYS_MAX = 8, CHATS_MAX = 100 };
+/* OAuth 2.0: where a relay's access token comes from. */
+struct token_settings {
+	const char *url;       /* NULL: nowhere */
+	const char *client, *scope;
+	const char *client_secret, *refresh; /* secrets' names */
+	const char *ca;
+};
 struct relay_settings {
 	const char *host;
 	int64_t port, connections;
 	int tls;               /* enum relay_tls */
 	int login;             /* enum relay_login */
 	const char *user, *password; /* password: a secret's name */
+	struct token_settings token; /* instead of a password */
 	const char *ca;
 	int64_t dot_wait;      /* seconds */
 };

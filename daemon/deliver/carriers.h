@@ -12,6 +12,7 @@
 #include "deliver/carrier.h"
 
 struct transport;
+struct bearer_options;
 
 enum relay_tls { TLS_STARTTLS, TLS_IMPLICIT, TLS_NONE };
 enum relay_login { LOGIN_NONE, LOGIN_PLAIN, LOGIN_LOGIN, LOGIN_XOAUTH2 };
@@ -21,10 +22,11 @@ struct relay_options {
 	enum relay_tls tls;
 	enum relay_login login;
 	const char *user;     /* NULL without login */
-	/* The present password, or access token: read anew for each connection, since a token is
-	 * refreshed by somebody else (a file, a systemd credential).  0 or negative. */
+	/* The present password, or an access token that somebody else refreshes: read anew for each
+	 * connection.  0 or negative.  Not asked where there is `token`. */
 	int (*secret)(void *arg, struct text *ret);
 	void *secret_arg;
+	const struct bearer_options *token; /* LOGIN_XOAUTH2: fetch it ourselves; NULL: secret */
 	const char *helo;     /* our name in EHLO */
 	const char *ca_file;  /* NULL: the system's */
 	bool may_private;     /* the host may be inside the house */

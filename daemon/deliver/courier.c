@@ -525,7 +525,8 @@ connected(struct courier *c, struct carrier *from, const struct outcome *o)
 	destination_note(&w->destination, o, false, clock_now(), draw(c));
 	if (w->destination.circuit == CIRCUIT_OPEN && before != CIRCUIT_OPEN)
 		log_say(o->trouble == TROUBLE_REFUSED ? LOG_ERROR : LOG_WARNING,
-		    "%s: %s; its messages wait, all others go on", w->name, o->reason);
+		    "%s: %s%s%s%s; its messages wait, all others go on", w->name, o->reason,
+		    o->detail[0] != '\0' ? " (" : "", o->detail, o->detail[0] != '\0' ? ")" : "");
 	c->o.wires->arm(c->rest);
 }
 

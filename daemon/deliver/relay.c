@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "deliver/bearer.h"
 #include "deliver/carriers.h"
 #include "deliver/smtp.h"
 #include "deliver/transport.h"
@@ -44,6 +45,7 @@ struct line {
 	bool writing; /* the wire waits for WIRE_WRITE too */
 	bool fresh;   /* made, and had no parcel yet */
 	bool leaving; /* QUIT was said */
+	unsigned token; /* the number of the access token it logged in with */
 	int fd;
 	struct wire *wire;
 	struct smtp session;
@@ -58,6 +60,7 @@ struct relay {
 	struct smtp_host session_host;
 	struct transport *transport;
 	const struct wires *wires;
+	struct bearer *bearer; /* NULL: the login is a secret */
 	char *url;
 	struct line *lines[LINES_MAX];
 	int wanted;
@@ -299,6 +302,31 @@ failure_of(struct line *l, CURLcode result)
 	return o;
 }
 
+/* An access token ends when its server says so, also before its time. */
+static bool
+token_ended(const struct line *l, CURLcode result)
+{
+	long code = 0;
+
+	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code);
+	return l->relay->bearer != NULL && result == CURLE_LOGIN_DENIED && code / 100 != 4 &&
+	    bearer_refused(l->relay->bearer, l->token);
+}
+
+static void
+line_failed(struct line *l, CURLcode result)
+{
+	struct relay *r = l->relay;
+	struct outcome o = failure_of(l, result);
+	bool again = token_ended(l, result);
+
+	line_free(l);
+	if (again) /* with another token */
+		r->wires->arm(r->pump);
+	else
+		r->host.connected(r->host.courier, &r->carrier, &o);
+}
+
 static void
 on_connected(void *arg, CURL *easy, CURLcode result)
 {
@@ -309,13 +337,11 @@ on_connected(void *arg, CURL *easy, CURLcode result)
 	if (result == CURLE_OK)
 		curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
 	if (fd == CURL_SOCKET_BAD) {
-		struct outcome o =
-		    failure_of(l, result == CURLE_OK ? CURLE_COULDNT_CONNECT : result);
-
-		line_free(l);
-		r->host.connected(r->host.courier, &r->carrier, &o);
+		line_failed(l, result == CURLE_OK ? CURLE_COULDNT_CONNECT : result);
 		return;
 	}
+	if (r->bearer != NULL)
+		bearer_taken(r->bearer, l->token);
 	l->fd = fd;
 	l->wire = r->wires->watch(r->wires->loop, fd, WIRE_READ, on_wire, l);
 	smtp_init(&l->session, &r->session_host, r->o.helo, r->o.dot_wait);
@@ -330,6 +356,7 @@ on_connected(void *arg, CURL *easy, CURLcode result)
 	line_flush(l);
 }
 
+/* 0; 1: an access token is on its way; negative: a secret cannot be read. */
 static int
 line_login(struct line *l)
 {
@@ -344,7 +371,8 @@ line_login(struct line *l)
 
 	if (o->login == LOGIN_NONE)
 		return 0;
-	rc = o->secret(o->secret_arg, &secret);
+	rc = l->relay->bearer != NULL ? bearer_get(l->relay->bearer, &secret, &l->token)
+				      : o->secret(o->secret_arg, &secret);
 	if (rc == 0) {
 		curl_easy_setopt(l->easy, CURLOPT_USERNAME, o->user);
 		curl_easy_setopt(l->easy,
@@ -389,12 +417,25 @@ connect_failed(struct relay *r, const char *reason)
 	r->host.connected(r->host.courier, &r->carrier, &o);
 }
 
-/* One connection more.  false: it could not even be begun. */
+static void
+on_token(void *arg, const struct outcome *trouble)
+{
+	struct relay *r = arg;
+
+	if (trouble == NULL) {
+		r->wires->arm(r->pump);
+		return;
+	}
+	r->hungry = false;
+	r->host.connected(r->host.courier, &r->carrier, trouble);
+}
+
+/* One connection more.  false: it could not even be begun, or waits for an access token. */
 static bool
 line_open(struct relay *r)
 {
 	struct line *l = calloc(1, sizeof *l);
-	int i = 0;
+	int i = 0, rc;
 
 	if (l == NULL)
 		abort();
@@ -410,9 +451,11 @@ line_open(struct relay *r)
 	if (l->easy == NULL)
 		abort();
 	line_prepare(l);
-	if (line_login(l) != 0) {
+	rc = line_login(l);
+	if (rc != 0) {
 		line_free(l);
-		connect_failed(r, "our login for this server cannot be read");
+		if (rc < 0)
+			connect_failed(r, "our login for this server cannot be read");
 		return false;
 	}
 	if (transport_start(r->transport, l->easy, on_connected, l) < 0) {
@@ -535,6 +578,7 @@ relay_close(struct carrier **c)
 			smtp_abandon(&l->session);
 		line_free(l);
 	}
+	bearer_free(&r->bearer);
 	r->wires->cut(&r->tick);
 	r->wires->cut(&r->pump);
 	free(r->url);
@@ -569,6 +613,7 @@ relay_new(const struct relay_options *o, const struct carrier_host *host,
     struct transport *t, struct carrier **ret)
 {
 	struct relay *r;
+	struct carrier *c;
 
 	if (!is_host(o->host) || !is_host(o->helo) || o->port < 1 || o->port > 65535)
 		return FAIL(-EINVAL, "the relay's host or our own name is not a name");
@@ -592,11 +637,14 @@ relay_new(const struct relay_options *o, const struct carrier_host *host,
 		r->period.us = r->o.dot_wait.us / 4;
 	r->tick = r->wires->alarm(r->wires->loop, on_tick, r);
 	r->pump = r->wires->rest(r->wires->loop, on_pump, r);
+	c = &r->carrier;
 	if (r->tick == NULL || r->pump == NULL) {
-		struct carrier *c = &r->carrier;
-
 		relay_close(&c);
 		return FAIL(-ENOMEM, "no memory for a relay");
+	}
+	if (o->token != NULL && bearer_new(o->token, t, on_token, r, &r->bearer) < 0) {
+		relay_close(&c);
+		return -EINVAL;
 	}
 	*ret = &r->carrier;
 	return 0;

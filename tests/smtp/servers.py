@@ -166,7 +166,8 @@ class Session:
         elif parts[0] == "PLAIN":
             good = given == b"\0nudge\0s3cret"
         else:
-            good = given == b"user=nudge\1auth=Bearer s3cret\1\1"
+            good = given.startswith(b"user=nudge\1auth=Bearer ") and given.endswith(b"\1\1") and \
+                self.server.bearer(given[23:-2].decode())
             if not good:
                 self.send(b"334 eyJzdGF0dXMiOiI0MDAifQ==\r\n")
                 self.line()
@@ -242,6 +243,7 @@ class Server:
         self.tls, self.login, self.dribble, self.cut_at = tls, login, dribble, cut_at
         self.connections = self.total = self.stored = 0
         self.bytes = 0
+        self.bearer = lambda token: token == "s3cret"
         self.context = None
         if tls and certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
