@@ -19,7 +19,8 @@
 enum { LANES_MAX = 128, DESTINATIONS_MAX = 8, WINDOW_MOST = 256, SLOTS = FLIGHT_SLOTS,
 	SETTLE_US = 50000, SWEEP_S = 60, LOOK_US = 1000, BODIES = 64, BODY_KEPT = 256 << 10,
 	MEMORY = 4 << 20 };
-_Static_assert(SLOTS >= WINDOW_MOST, "a window fits into the recorder");
+_Static_assert(SLOTS >= 2 * WINDOW_MOST, "a window fits beside what all other lanes may claim");
+_Static_assert(SLOTS >= 4 * LANES_MAX, "every lane has a share");
 
 enum slot_state {
 	SLOT_FREE,
@@ -33,6 +34,7 @@ struct slot {
 	struct parcel parcel;
 	struct package package;
 	struct outcome outcome;
+	struct track *lane;
 	struct way *way;    /* what tried it last */
 	int64_t attempts;
 	struct instant expires;
@@ -52,6 +54,7 @@ struct track {
 	size_t n_ways;
 	struct way ways[DESTINATIONS_MAX];
 	size_t ready, last, n_ready; /* leased rows in order: first, last, how many */
+	size_t n_held;               /* those, and what its carriers have */
 	size_t window;
 	struct instant since;        /* monotonic: when the window was opened */
 	bool dry;                    /* nothing more waits than what was claimed */
@@ -156,7 +159,9 @@ slot_fill(struct courier *c, struct track *lane, const struct delivery *d)
 	row_keep(c, i, d);
 	s->state = SLOT_READY;
 	s->left = s->stopped = false;
+	s->lane = lane;
 	s->way = NULL;
+	lane->n_held++;
 	s->attempts = d->attempts;
 	s->expires = d->expires;
 	s->parcel = (struct parcel){ .row = d->row, .kind = d->kind, .created = d->created,
@@ -177,6 +182,7 @@ slot_done(struct courier *c, struct slot *s, const struct outcome *o)
 {
 	s->outcome = *o;
 	s->state = SLOT_DONE;
+	s->lane->n_held--;
 	body_give(c, &s->package.body);
 	s->parcel.body = (struct text){ 0 };
 	if (c->n_done++ == 0)
@@ -227,16 +233,29 @@ lane_hungry(const struct track *lane)
 	return false;
 }
 
+/*
+ * How many slots a lane may take in this commit, which frees those that are done.  Every lane has a
+ * share that the others leave alone: servers that went silent with many rows in hand must not be in
+ * the way of one that has work later.
+ */
 static size_t
-slots_free(const struct courier *c)
+slots_for(const struct courier *c, const struct track *lane)
 {
-	return SLOTS - c->n_ready - c->n_out - c->n_done;
+	size_t share = SLOTS / 2 / c->n_lanes, taken = 0;
+
+	for (size_t i = 0; i < c->n_lanes; i++) {
+		const struct track *l = &c->lanes[i];
+		size_t held = l->n_held + l->n_claimed;
+
+		taken += l != lane && held < share ? share : held;
+	}
+	return taken < SLOTS ? SLOTS - taken : 0;
 }
 
 static int
 lane_claim(struct courier *c, struct track *lane, struct instant now)
 {
-	size_t want;
+	size_t want, room;
 	int rc;
 
 	if (!lane_hungry(lane))
@@ -244,8 +263,9 @@ lane_claim(struct courier *c, struct track *lane, struct instant now)
 	if (lane->n_ready == 0)
 		window_fit(c, lane);
 	want = lane->window > lane->n_ready ? lane->window - lane->n_ready : 0;
-	if (want > slots_free(c))
-		want = slots_free(c);
+	room = slots_for(c, lane);
+	if (want > room)
+		want = room;
 	if (want == 0)
 		return 0;
 	rc = outbox_claim(c->o.db, c->mem, &lane->key, now, c->o.lease, lane->keyed, want,
@@ -319,14 +339,22 @@ commit_all(struct courier *c, struct instant now)
 
 	if (rc == 0)
 		rc = settle_slots(c, now);
-	for (size_t i = 0; i < c->n_lanes; i++) {
+	for (size_t i = 0; i < c->n_lanes; i++)
 		c->lanes[i].n_claimed = 0;
-		if (rc == 0 && may_send)
-			rc = lane_claim(c, &c->lanes[i], now);
-	}
+	for (size_t i = 0; rc == 0 && may_send && i < c->n_lanes; i++)
+		rc = lane_claim(c, &c->lanes[i], now);
 	if (rc == 0)
 		rc = ways_save(c, now);
 	return rc == 0 ? db_commit(c->o.db) : rc;
+}
+
+static void
+lane_fill(struct courier *c, struct track *lane)
+{
+	for (size_t k = 0; k < lane->n_claimed; k++)
+		slot_fill(c, lane, &lane->claimed[k]);
+	lane->n_claimed = 0;
+	lane->since = clock_monotonic();
 }
 
 /* Only what the commit has leased comes into our hands. */
@@ -342,15 +370,11 @@ commit(struct courier *c, struct instant now)
 			c->o.calls.moved(c->o.calls.arg);
 		slots_release(c);
 	}
-	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++) {
-		struct track *lane = &c->lanes[i];
-
-		for (size_t k = 0; k < lane->n_claimed; k++)
-			slot_fill(c, lane, &lane->claimed[k]);
-		lane->since = clock_monotonic();
-		if (lane->dry)
-			rc = outbox_next(c->o.db, &lane->key, &lane->next);
-	}
+	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++)
+		lane_fill(c, &c->lanes[i]);
+	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++)
+		if (c->lanes[i].dry)
+			rc = outbox_next(c->o.db, &c->lanes[i].key, &c->lanes[i].next);
 	arena_reset(c->mem);
 	c->commit_took.us = (c->commit_took.us * 3 + instant_diff(clock_monotonic(), start).us) / 4;
 	return rc;

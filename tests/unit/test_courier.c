@@ -1,0 +1,211 @@
+/* The courier: lanes whose servers are silent leave room for the others. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "deliver/courier.h"
+#include "deliver/outbox.h"
+#include "loop/wires.h"
+#include "store/db.h"
+
+enum { LANES = 12, SILENT = 10, ROWS = 500, QUICK = 120, HELD = 64 };
+
+/* A server that answers at once, until `answers` are used up; then it takes parcels and says nothing. */
+struct fake {
+	struct carrier c; /* first */
+	struct carrier_host host;
+	const struct wires *wires;
+	struct wire *pump;
+	struct parcel *held[HELD];
+	int wanted, answers, given;
+};
+static struct db *db;
+static struct wires wires;
+static struct fake *fakes[LANES];
+static char names[LANES][8];
+
+static void
+fake_done(struct fake *f, struct parcel *p, enum fate fate)
+{
+	struct outcome o = { .fate = fate, .reason = "as the test wants it" };
+
+	f->host.done(f->host.courier, &f->c, p, &o);
+}
+
+static void
+fake_pump(void *arg)
+{
+	struct fake *f = arg;
+	struct parcel *p;
+
+	while (f->c.active < f->wanted && (p = f->host.next(f->host.courier, &f->c)) != NULL) {
+		ck_assert(f->host.may_go(f->host.courier, p));
+		if (f->answers > 0) {
+			f->answers--;
+			f->given++;
+			fake_done(f, p, FATE_DELIVERED);
+		} else {
+			f->held[f->c.active++] = p;
+		}
+	}
+}
+
+static void
+fake_work(struct carrier *c, int parallel)
+{
+	struct fake *f = (struct fake *)c;
+
+	f->wanted = parallel < HELD ? parallel : HELD;
+	f->wires->arm(f->pump);
+}
+
+static void
+fake_rest(struct carrier *c)
+{
+	((struct fake *)c)->wanted = 0;
+}
+
+static void
+fake_close(struct carrier **c)
+{
+	struct fake *f = (struct fake *)*c;
+
+	*c = NULL;
+	while (f->c.active > 0)
+		fake_done(f, f->held[--f->c.active], FATE_UNCERTAIN);
+	f->wires->cut(&f->pump);
+	free(f);
+}
+
+static struct carrier *
+fake_new(struct courier *c, size_t i)
+{
+	struct fake *f = calloc(1, sizeof *f);
+
+	ck_assert(f != NULL);
+	f->c = (struct carrier){ .work = fake_work, .rest = fake_rest, .close = fake_close };
+	f->host = courier_host(c);
+	f->wires = &wires;
+	f->pump = wires.rest(wires.loop, fake_pump, f);
+	f->answers = i < SILENT ? QUICK : ROWS;
+	fakes[i] = f;
+	return &f->c;
+}
+
+static void
+rows_make(struct instant now)
+{
+	int64_t n = 0;
+
+	ck_assert_int_eq(db_begin(db), 0);
+	for (size_t i = 0; i < LANES; i++)
+		for (int k = 0; k < ROWS; k++) {
+			char occurrence[32];
+			struct delivery d = { .enrolment = 1, .person = 1, .run = 1, .channel = 1,
+				.occurrence = occurrence, .destination = names[i], .created = now,
+				.expires = instant_add(now, SPAN_HOURS(8)) };
+
+			snprintf(occurrence, sizeof occurrence, "2026-01-06/%lld", (long long)n++);
+			ck_assert_int_eq(db_run(db,
+					     "INSERT INTO decision(enrolment, occurrence, at, verdict, message,"
+					     " messenger, language, reasons, probability, number, rules)"
+					     " VALUES(1, ?1, ?2, 0, 'm', 'hr', 'nl', '', 1, 1, '')",
+					     "si", occurrence, now.us),
+			    0);
+			ck_assert_int_eq(outbox_add(db, &d), 0);
+		}
+	ck_assert_int_eq(db_commit(db), 0);
+}
+
+static int
+pack(void *arg, const struct delivery *d, struct package *ret, const char **ret_why)
+{
+	(void)arg;
+	(void)d;
+	(void)ret_why;
+	ret->sender[0] = ret->recipient[0] = ret->key[0] = '\0';
+	text_puts(&ret->body, "x");
+	return 0;
+}
+
+static bool
+others_are_done(void *arg)
+{
+	(void)arg;
+	for (size_t i = SILENT; i < LANES; i++)
+		if (fakes[i]->given < ROWS)
+			return false;
+	return true;
+}
+
+static bool
+silence_is_reached(void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < SILENT; i++)
+		if (fakes[i]->given < QUICK || fakes[i]->c.active < fakes[i]->wanted || fakes[i]->wanted == 0)
+			return false;
+	return true;
+}
+
+/*
+ * Ten servers answer for a while, so that their lanes are trusted with many rows at once, and then go
+ * silent with all of their connections.  The other two lanes begin after that.
+ */
+START_TEST(silent_lanes_leave_room)
+{
+	struct courier_options o = { .db = db, .wires = &wires, .lease = "boot/1.1", .seed = 1,
+		.calls = { .pack = pack } };
+	struct courier *c;
+	struct instant now = clock_now();
+
+	ck_assert_int_eq(courier_new(&o, &c), 0);
+	for (size_t i = 0; i < LANES; i++) {
+		snprintf(names[i], sizeof names[i], "l%zu", i);
+		courier_destination(c, courier_lane(c, &(struct lane){ 1, names[i] }, false), names[i], 10,
+		    (struct span){ 0 }, fake_new(c, i));
+	}
+	rows_make(now);
+	ck_assert_int_eq(db_run(db, "UPDATE delivery SET next_at = next_at + 600000000 WHERE destination IN ('l10', 'l11')", ""), 0);
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, silence_is_reached, NULL, SPAN_OF(20, 1)), 0);
+	ck_assert_int_eq(db_run(db, "UPDATE delivery SET next_at = next_at - 600000000 WHERE destination IN ('l10', 'l11')", ""), 0);
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, others_are_done, NULL, SPAN_OF(20, 1)), 0);
+	courier_free(&c);
+}
+END_TEST
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(db_open_memory(&db), 0);
+	ck_assert_int_eq(wires_open(&wires), 0);
+}
+
+static void
+teardown(void)
+{
+	wires_close(&wires);
+	db_close(&db);
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("courier");
+	TCase *t = tcase_create("lanes");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, silent_lanes_leave_room);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
