@@ -1,5 +1,6 @@
 """An organisation whose messages are due at once, a mail server that writes down what it takes, and the join of both."""
 import atexit
+import csv
 import json
 import os
 import re
@@ -52,22 +53,25 @@ def rules(folder, channels="email: 1", texts=3, extra=""):
 
 
 class Place:
-    """A state with n people whose run is approved, and the configuration of its servers."""
+    """A state with n people whose run is approved, and the configuration of its servers.
 
-    def __init__(self, n, config="", name="state", state=None, told=None, **more):
-        """state: its folder, where it is not under that name; told: how many of the people are due."""
+    state: its folder, where it is not under that name; told: how many of the people are due; roster: rows of the CSV
+    file, the first one its header, instead of Person 0, Person 1 ...; base: a rule base with a campaign `now` that
+    answers the event `go`, instead of the one above.
+    """
+
+    def __init__(self, n, config="", name="state", state=None, told=None, roster=None, base=None, **more):
         self.state = os.path.join(scratch, state or name)
-        self.rules = rules(os.path.join(scratch, name + "-rules"), **more)
+        self.rules = base or rules(os.path.join(scratch, name + "-rules"), **more)
         self.config = os.path.join(scratch, name + ".yaml")
         self.log = os.path.join(scratch, name + ".log")
         self.n = n
         self.configure(config)
-        roster = os.path.join(scratch, name + ".csv")
-        with open(roster, "w") as f:
-            f.write("id,name,email,team,role,chat\n")
-            for i in range(n):
-                f.write(f"P{i},Person {i},p{i}@zorg.example,t{i % 3},employee,@p{i}\n")
-        self.nudge("people", "import", roster)
+        plain = [(f"P{i}", f"Person {i}", f"p{i}@zorg.example", f"t{i % 3}", "employee", f"@p{i}") for i in range(n)]
+        people = os.path.join(scratch, name + ".csv")
+        with open(people, "w", encoding="utf-8", newline="") as f:
+            csv.writer(f).writerows(roster or [("id", "name", "email", "team", "role", "chat"), *plain])
+        self.nudge("people", "import", people)
         day = datetime.now(timezone.utc) + timedelta(hours=11 - datetime.now(timezone.utc).hour)
         self.run = self.nudge("schedule", "now", "--start", day.strftime("%Y-%m-%d")).stdout.decode().strip()
         self.nudge("approve", self.run, "--as", "hr")
