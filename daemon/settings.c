@@ -60,6 +60,7 @@ defaults(struct settings *s)
 	s->from = "nudge@nudge.invalid";
 	s->organisation = "nudged";
 	s->log_level = LOG_NOTICE;
+	s->print_at = 16 * 60;
 }
 
 #define RELAY(m) offsetof(struct relay_settings, m)
@@ -252,6 +253,20 @@ address_own(struct loading *l, const struct field *fd, const struct node *n, voi
 }
 
 static void
+minute_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	const char *text;
+	int minute;
+
+	if (!read_text(l, n, "an hour such as 16:00", &text))
+		return;
+	if (!minutes_parse(text, strlen(text), &minute) || minute >= 24 * 60)
+		finding_add(l->f, "E003", n->place, "expected an hour such as 16:00");
+	else
+		*(int *)(void *)((char *)into + fd->offset) = minute;
+}
+
+static void
 level_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
 	struct settings *s = into;
@@ -274,6 +289,7 @@ static const struct field settings_fields[] = {
 	{ "secrets", FIELD_TEXT, SETTING(secrets), .help = "folder of the secrets" },
 	{ "metrics", FIELD_TEXT, SETTING(metrics), .help = "file for Prometheus" },
 	{ "channels", FIELD_OWN, .own = channels_own, .help = "which way each goes" },
+	{ "print_at", FIELD_OWN, SETTING(print_at), .own = minute_own, .help = "when paper is made" },
 	{ "relays", FIELD_OWN, .own = relays_own, .help = "mail servers" },
 	{ "chats", FIELD_OWN, .own = chats_own, .help = "chat systems" },
 	{ "caldav", FIELD_OWN, .own = caldav_own, .help = "calendar server" },

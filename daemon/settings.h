@@ -61,6 +61,7 @@ struct settings {
 	const char *secrets;      /* folder; NULL: systemd's credentials, else /etc/nudged/secrets */
 	const char *metrics;      /* file; NULL: STATE/metrics.prom */
 	int ways[CHANNELS];       /* enum way */
+	int print_at;             /* minute of the day at which sheets become files */
 	size_t n_relays, n_chats;
 	struct relay_settings relays[RELAYS_MAX];
 	struct chat_settings *chats;

@@ -131,6 +131,16 @@ file_make(const char *path, const void *data, size_t len)
 }
 
 int
+file_rename(const char *from, const char *to, int durable)
+{
+	int rc = rename(from, to) < 0 ? -errno : 0;
+
+	if (rc == 0 && durable)
+		rc = folder_sync(to);
+	return rc == 0 || rc == -ENOENT ? rc : FAIL(rc, "%s: %s", to, strerror(-rc));
+}
+
+int
 folder_make(const char *path)
 {
 	char part[4096];

@@ -15,6 +15,8 @@ int file_write(const char *path, const void *data, size_t len, int durable);
 /* The same for a file that must not be there yet; FILE_THERE: it is, and stays as it is. */
 enum { FILE_THERE = 1 };
 int file_make(const char *path, const void *data, size_t len);
+/* Give a file another name; what had that name is replaced.  -ENOENT is not logged. */
+int file_rename(const char *from, const char *to, int durable);
 /* mkdir -p with 0700 for what is made. */
 int folder_make(const char *path);
 #endif

@@ -146,6 +146,7 @@ compose_html(
 		return;
 	}
 	compose_print_open(c, compose_paper(l), ret);
+	compose_print_logo(c, l->campaign, ret);
 	compose_print_sheet(c, k, l, compose_paper(l), ret);
 	compose_print_close(ret);
 }

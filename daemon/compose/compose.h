@@ -54,6 +54,7 @@ struct letter {
 	const char *messenger_name;    /* resolved: the manager's or ambassador's own name */
 	const char *messenger_address; /* Reply-To; NULL: none */
 	const struct person *to;
+	const char *team;              /* its name, for who hands paper out; NULL: not known */
 	const struct zone *zone;
 	int64_t delivery;          /* id in the outbox */
 	int64_t enrolment;
@@ -104,11 +105,27 @@ void compose_chat(const struct compose *c, const struct token_key *k, const stru
  * <!-- more -->) at the later ones.  A document holds sheets of one kind, each on a page of its own,
  * in one language or several; it loads nothing and runs nothing.  compose_html() of the print
  * channel is a document of one sheet.
+ *
+ * In this order: open, the logo of each campaign in it (once), perhaps a cover, sheets, close.
  */
 enum paper { PAPER_LETTER, PAPER_CARD, PAPERS };
 extern const char *const paper_names[PAPERS];
 enum paper compose_paper(const struct letter *l);
 void compose_print_open(const struct compose *c, enum paper paper, struct text *ret);
+void compose_print_logo(const struct compose *c, const struct campaign *k, struct text *ret);
+/* What a document holds: seen on the screen, never printed.  name "": people without a team. */
+struct cover_team {
+	const char *name;
+	size_t sheets;
+};
+struct cover {
+	enum paper paper;
+	struct day day;
+	int64_t number;            /* of the day's documents of this paper */
+	size_t sheets, n_teams;
+	const struct cover_team *teams;
+};
+void compose_print_cover(const struct compose *c, const struct cover *cover, struct text *ret);
 void compose_print_sheet(const struct compose *c, const struct token_key *k,
     const struct letter *l, enum paper paper, struct text *ret);
 void compose_print_close(struct text *ret);

@@ -5,7 +5,10 @@
  * paper through one code (QR) to their own page of answers, with the same address in letters beside
  * it.  Where a window envelope shows the address (ISO 269 DL, C5/6 with the window on the left,
  * 20 mm from the edge and 45 mm from the top, 85 mm x 45 mm: DIN 5008, form B), the block stands there
- * when the roster has one.
+ * when the roster has one; else the name and the team, for who hands it out.
+ *
+ * A logo stands in a document once, however many sheets show it: in the text and not in the style,
+ * since browsers do not print backgrounds.
  */
 #include <qrencode.h>
 #include <stdlib.h>
@@ -26,7 +29,9 @@ static const char style_both[] =
     "body{margin:0;font-family:Helvetica,Arial,\"Liberation Sans\",sans-serif}"
     ".sheet{position:relative;display:flex;flex-direction:column;break-after:page}"
     ".sheet:last-child{break-after:auto}"
-    ".top{display:flex;align-items:center;font-weight:bold}.top img{flex:none;object-fit:contain}"
+    ".top{display:flex;align-items:center;font-weight:bold}.top svg{flex:none}"
+    ".logos{position:absolute;width:0;height:0}.for{margin-left:auto;padding-left:4mm;"
+    "text-align:right;font-weight:normal}"
     "h1{font-weight:bold;line-height:1.2}h1,h2,p,ul,blockquote{margin:0 0 .75em}"
     "h2{font-size:1em}ul{padding-left:1.2em}li{margin:.15em 0}"
     "blockquote{border-left:.6mm solid #000;padding-left:3mm}hr{border:0;border-top:.2mm solid #000}"
@@ -34,11 +39,13 @@ static const char style_both[] =
     ".url{font-family:\"DejaVu Sans Mono\",\"Liberation Mono\",monospace;overflow-wrap:anywhere}"
     ".answer{display:flex;margin-top:auto;border:.3mm solid #000;border-radius:2mm}"
     ".answer svg{flex:none;display:block}.answer div{min-width:0;align-self:center}"
-    ".answer p{margin:0 0 .35em}.answer p:last-child{margin:0}.small{margin:0}";
+    ".answer p{margin:0 0 .35em}.answer p:last-child{margin:0}.small{margin:0}"
+    ".cover{font-size:11pt;line-height:1.4;padding:1em;border-bottom:.3mm dashed #000}"
+    ".cover td{padding:0 2em 0 0}@media print{.cover{display:none}}";
 static const char style_letter[] =
     "@page{size:210mm 297mm;margin:20mm 25mm 17mm}body{font-size:11pt;line-height:1.45}"
     ".sheet{min-height:259mm}.top{height:20mm;font-size:13pt}"
-    ".top img{width:16mm;height:16mm;margin-right:5mm}"
+    ".top svg{width:16mm;height:16mm;margin-right:5mm}"
     ".to{margin:5mm 0 0 -5mm;padding-left:5mm;height:45mm;line-height:1.35}"
     ".date{margin:6mm 0 8mm}h1{font-size:17pt;margin-bottom:5mm}"
     ".answer{padding:4mm;margin-top:auto;font-size:10pt}.answer svg{width:32mm;height:32mm;"
@@ -47,7 +54,8 @@ static const char style_letter[] =
 static const char style_card[] =
     "@page{size:105mm 148mm;margin:8mm}body{font-size:11pt;line-height:1.4}"
     ".sheet{min-height:131mm}.top{min-height:9mm;font-size:9pt;margin-bottom:3mm}"
-    ".top img{width:9mm;height:9mm;margin-right:3mm}h1{font-size:15pt;margin-bottom:3mm}"
+    ".top svg{width:9mm;height:9mm;margin-right:3mm}.for{font-size:7pt;line-height:1.3}"
+    "h1{font-size:15pt;margin-bottom:3mm}"
     ".answer{padding:2mm;font-size:7.5pt;line-height:1.25}.answer svg{width:24mm;height:24mm;"
     "margin-right:3mm}.answer .url{font-size:6.5pt}"
     ".small{margin-top:2mm;font-size:6pt;line-height:1.25}"
@@ -108,33 +116,48 @@ line_put(struct text *t, const char *s, const char *end)
 }
 
 static void
-top_put(struct text *t, const struct running *r)
+top_put(struct text *t, const struct running *r, enum paper paper)
 {
 	const struct letter *l = r->letter;
-	const char *logo = r->compose->logo_data[l->campaign->index];
 
 	text_puts(t, "<div class=\"top\">");
-	if (logo != NULL)
-		text_addf(t, "<img src=\"%s\" alt=\"\">", logo);
+	if (r->compose->logo_data[l->campaign->index] != NULL)
+		text_addf(t, "<svg aria-hidden=\"true\"><use href=\"#logo%d\"/></svg>",
+		    (int)l->campaign->index);
 	text_puts(t, "<span>");
 	line_put(t, wording_in(&l->campaign->hook, l->language), "");
-	text_puts(t, "</span></div>\n");
+	text_puts(t, "</span>");
+	if (paper == PAPER_CARD) {
+		text_puts(t, "<span class=\"for\">");
+		line_put(t, l->to->name, "<br>");
+		line_put(t, l->team, "");
+		text_puts(t, "</span>");
+	}
+	text_puts(t, "</div>\n");
 }
 
-/* The block in the window, when the roster knows where this person lives; the date. */
+static bool
+has_text(const char *s)
+{
+	return s != NULL && s[0] != '\0';
+}
+
+/* The block in the window: where this person lives, or else in which team they work; the date. */
 static void
 address_put(struct text *t, const struct letter *l)
 {
 	const char *street = person_get(l->to, "address"), *city = person_get(l->to, "city");
 	char day[DAY_TEXT];
 
-	if (street != NULL && city != NULL) {
-		text_puts(t, "<div class=\"to\">");
-		line_put(t, l->to->name, "<br>\n");
+	text_puts(t, "<div class=\"to\">");
+	line_put(t, l->to->name, "<br>\n");
+	if (has_text(street) && has_text(city)) {
 		line_put(t, street, "<br>\n");
 		line_put(t, person_get(l->to, "postcode"), "&ensp;");
-		line_put(t, city, "</div>\n");
-	}
+		line_put(t, city, "");
+	} else
+		line_put(t, l->team, "");
+	text_puts(t, "</div>\n");
 	text_addf(t, "<p class=\"date\">%s</p>\n",
 	    day_format(zone_civil(l->zone, l->sent).day, day));
 }
@@ -178,7 +201,7 @@ compose_print_sheet(const struct compose *c, const struct token_key *k, const st
 	program_run(paper == PAPER_CARD ? &text->card : &text->paper, &r, &body);
 	program_run(&text->subject, &r, &title);
 	sheet_open(ret, &r, paper, body.len);
-	top_put(ret, &r);
+	top_put(ret, &r, paper);
 	if (paper == PAPER_LETTER)
 		address_put(ret, l);
 	text_puts(ret, "<h1>");
@@ -200,6 +223,48 @@ compose_print_open(const struct compose *c, enum paper paper, struct text *ret)
 	text_puts(ret, style_both);
 	text_puts(ret, paper == PAPER_CARD ? style_card : style_letter);
 	text_puts(ret, "</style></head>\n<body>\n");
+}
+
+void
+compose_print_logo(const struct compose *c, const struct campaign *k, struct text *ret)
+{
+	const char *logo = c->logo_data[k->index];
+
+	if (logo != NULL)
+		text_addf(ret, "<svg class=\"logos\" aria-hidden=\"true\"><symbol id=\"logo%d\">"
+			       "<image href=\"%s\" width=\"100%%\" height=\"100%%\"/></symbol></svg>\n",
+		    (int)k->index, logo);
+}
+
+static void
+cover_words(const struct compose *c, const char *key, struct text *ret)
+{
+	const char *s = compose_words(c, 0, key);
+
+	add_html(ret, s, strlen(s));
+}
+
+void
+compose_print_cover(const struct compose *c, const struct cover *cover, struct text *ret)
+{
+	char day[DAY_TEXT];
+
+	text_puts(ret, "<div class=\"cover\"><p><strong>");
+	cover_words(c, cover->paper == PAPER_CARD ? "print-cards" : "print-letters", ret);
+	text_addf(ret, ", %s (%lld): %zu ", day_format(cover->day, day), (long long)cover->number,
+	    cover->sheets);
+	cover_words(c, "print-sheets", ret);
+	text_puts(ret, "</strong></p>\n<p>");
+	cover_words(c, "print-how", ret);
+	text_puts(ret, "</p>\n<table>\n");
+	for (size_t i = 0; i < cover->n_teams; i++) {
+		text_puts(ret, "<tr><td>");
+		if (cover->teams[i].name[0] == '\0')
+			cover_words(c, "print-no-team", ret);
+		line_put(ret, cover->teams[i].name, "");
+		text_addf(ret, "</td><td>%zu</td></tr>\n", cover->teams[i].sheets);
+	}
+	text_puts(ret, "</table></div>\n");
 }
 
 void

@@ -41,6 +41,7 @@ struct delivery {
 	enum parcel_kind kind;
 	int64_t sequence;        /* of an invitation: 0, then one more for each change */
 	struct instant created, expires;
+	struct instant due;      /* not before; 0: at once */
 	int64_t attempts;
 	const char *receipt;     /* what the server calls the invitation that this one changes */
 	/* of its decision */
@@ -63,6 +64,9 @@ int outbox_expire(struct db *db, struct instant now);
  */
 int outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
     const char *lease, bool keyed, size_t max, struct delivery **ret, size_t *ret_n);
+/* The same of these rows, in their order; who is gone, stopped or over meanwhile is left out. */
+int outbox_claim_those(struct db *db, struct arena *mem, const int64_t *rows, size_t n,
+    struct instant now, const char *lease, struct delivery **ret, size_t *ret_n);
 /*
  * What became of a leased row; inside a transaction.  `again` comes back at `at`, and is dead after
  * ATTEMPTS_MOST; who was stopped meanwhile and did not leave is cancelled.  A row that is gone
@@ -71,6 +75,11 @@ int outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, stru
 enum { ATTEMPTS_MOST = 8, CRASHES_MOST = 3 };
 int outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcome *o,
     struct instant now, struct instant at);
+/*
+ * What we ourselves leased of a channel that nobody else carries goes back, after a failure halfway;
+ * inside a transaction.
+ */
+int outbox_release(struct db *db, int channel, const char *lease, struct instant now);
 /*
  * Rows that a process which is gone had leased; once at the start, before anything is sent.
  * before: what its flight recorder says, NULL when it cannot be trusted (another boot).

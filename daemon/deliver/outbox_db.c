@@ -87,10 +87,11 @@ outbox_add(struct db *db, const struct delivery *d)
 	return db_run(db,
 	    "INSERT INTO delivery(row, enrolment, occurrence, channel, sequence, kind, destination,"
 	    " person, run, state, created_at, next_at, expires_at, receipt)"
-	    " VALUES(" NEXT_ROW("delivery") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10, ?11)",
-	    "isiiisiiiis", d->enrolment, d->occurrence, (int64_t)d->channel, d->sequence,
+	    " VALUES(" NEXT_ROW("delivery") ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?12, ?10, ?11)",
+	    "isiiisiiiisi", d->enrolment, d->occurrence, (int64_t)d->channel, d->sequence,
 	    (int64_t)d->kind, d->destination != NULL ? d->destination : "", d->person, d->run,
-	    d->created.us, d->expires.us, d->receipt != NULL ? d->receipt : "");
+	    d->created.us, d->expires.us, d->receipt != NULL ? d->receipt : "",
+	    d->due.us != 0 ? d->due.us : d->created.us);
 }
 
 int
@@ -100,44 +101,83 @@ outbox_expire(struct db *db, struct instant now)
 	    (struct change){ .to = DELIVERY_EXPIRED, .reason = "expired", .at = now });
 }
 
+#define CLAIM_SELECT                                                                           \
+	"SELECT d.row, d.enrolment, d.person, d.run, d.occurrence, d.channel, d.created_at,"       \
+	" d.expires_at, d.attempts, c.message, c.messenger, c.language, c.number,"                 \
+	" d.destination, d.kind, d.sequence, d.receipt"                                            \
+	" FROM delivery d JOIN decision c ON c.enrolment = d.enrolment"                            \
+	" AND c.occurrence = d.occurrence "
+
+static struct delivery
+claimed_read(struct stmt *s, struct arena *mem)
+{
+	return (struct delivery){
+		.row = stmt_int(s, 0),
+		.enrolment = stmt_int(s, 1),
+		.person = stmt_int(s, 2),
+		.run = stmt_int(s, 3),
+		.occurrence = stmt_copy(s, 4, mem),
+		.channel = (int)stmt_int(s, 5),
+		.created = { stmt_int(s, 6) },
+		.expires = { stmt_int(s, 7) },
+		.attempts = stmt_int(s, 8),
+		.message = stmt_copy(s, 9, mem),
+		.messenger = stmt_copy(s, 10, mem),
+		.language = stmt_copy(s, 11, mem),
+		.number = stmt_int(s, 12),
+		.destination = stmt_copy(s, 13, mem),
+		.kind = (enum parcel_kind)stmt_int(s, 14),
+		.sequence = stmt_int(s, 15),
+		.receipt = stmt_copy(s, 16, mem),
+	};
+}
+
 static int
-claim_rows(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
+lane_rows(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
     size_t max, struct delivery *rows, size_t *ret_n)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
-	size_t n = 0;
 	int rc = db_query(db, &s,
-	    "SELECT d.row, d.enrolment, d.person, d.run, d.occurrence, d.channel, d.created_at,"
-	    " d.expires_at, d.attempts, c.message, c.messenger, c.language, c.number,"
-	    " d.destination, d.kind, d.sequence, d.receipt"
-	    " FROM delivery d JOIN decision c ON c.enrolment = d.enrolment"
-	    " AND c.occurrence = d.occurrence"
-	    " WHERE d.state < 2 AND d.state = 0 AND d.channel = ?1 AND d.destination = ?2"
-	    " AND d.next_at <= ?3 AND d.expires_at > ?3"
-	    " ORDER BY d.next_at, d.row LIMIT ?4",
+	    CLAIM_SELECT "WHERE d.state < 2 AND d.state = 0 AND d.channel = ?1 AND d.destination = ?2"
+			 " AND d.next_at <= ?3 AND d.expires_at > ?3"
+			 " ORDER BY d.next_at, d.row LIMIT ?4",
 	    "isii", (int64_t)lane->channel, lane->destination, now.us, (int64_t)max);
 
+	*ret_n = 0;
 	while (rc >= 0 && (rc = stmt_step(s)) == STMT_ROW)
-		rows[n++] = (struct delivery){
-			.row = stmt_int(s, 0),
-			.enrolment = stmt_int(s, 1),
-			.person = stmt_int(s, 2),
-			.run = stmt_int(s, 3),
-			.occurrence = stmt_copy(s, 4, mem),
-			.channel = (int)stmt_int(s, 5),
-			.created = { stmt_int(s, 6) },
-			.expires = { stmt_int(s, 7) },
-			.attempts = stmt_int(s, 8),
-			.message = stmt_copy(s, 9, mem),
-			.messenger = stmt_copy(s, 10, mem),
-			.language = stmt_copy(s, 11, mem),
-			.number = stmt_int(s, 12),
-			.destination = stmt_copy(s, 13, mem),
-			.kind = (enum parcel_kind)stmt_int(s, 14),
-			.sequence = stmt_int(s, 15),
-			.receipt = stmt_copy(s, 16, mem),
-		};
-	*ret_n = n;
+		rows[(*ret_n)++] = claimed_read(s, mem);
+	return rc;
+}
+
+static int
+those_rows(struct db *db, struct arena *mem, const int64_t *which, size_t n, struct instant now,
+    struct delivery *rows, size_t *ret_n)
+{
+	int rc = 0;
+
+	*ret_n = 0;
+	for (size_t i = 0; rc >= 0 && i < n; i++) {
+		SCOPED(stmt_done) struct stmt *s = NULL;
+
+		rc = db_query(db, &s,
+		    CLAIM_SELECT "WHERE d.row = ?1 AND d.state = 0 AND d.next_at <= ?2"
+				 " AND d.expires_at > ?2",
+		    "ii", which[i], now.us);
+		if (rc >= 0 && (rc = stmt_step(s)) == STMT_ROW)
+			rows[(*ret_n)++] = claimed_read(s, mem);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int
+lease_rows(struct db *db, const struct delivery *rows, size_t n, const char *lease, bool keyed)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = enter(db, THE_PENDING, rows[i].row,
+		    (struct change){ .to = DELIVERY_LEASED, .phase = keyed ? PHASE_KEYED : PHASE_DOT,
+			.lease = lease });
 	return rc;
 }
 
@@ -147,16 +187,31 @@ outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, struct i
 {
 	struct delivery *rows = arena_alloc(mem, max, sizeof *rows);
 	size_t n = 0;
-	int rc = claim_rows(db, mem, lane, now, max, rows, &n);
+	int rc = lane_rows(db, mem, lane, now, max, rows, &n);
 
-	for (size_t i = 0; rc >= 0 && i < n; i++)
-		rc = enter(db, THE_PENDING, rows[i].row,
-		    (struct change){ .to = DELIVERY_LEASED, .phase = keyed ? PHASE_KEYED : PHASE_DOT,
-			.lease = lease });
+	if (rc >= 0)
+		rc = lease_rows(db, rows, n, lease, keyed);
 	if (rc < 0)
 		return rc;
 	*ret = rows;
 	*ret_n = n;
+	return 0;
+}
+
+int
+outbox_claim_those(struct db *db, struct arena *mem, const int64_t *which, size_t n,
+    struct instant now, const char *lease, struct delivery **ret, size_t *ret_n)
+{
+	struct delivery *rows = arena_alloc(mem, n, sizeof *rows);
+	size_t found = 0;
+	int rc = those_rows(db, mem, which, n, now, rows, &found);
+
+	if (rc >= 0)
+		rc = lease_rows(db, rows, found, lease, true);
+	if (rc < 0)
+		return rc;
+	*ret = rows;
+	*ret_n = found;
 	return 0;
 }
 
@@ -251,7 +306,26 @@ outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcom
 	}
 }
 
-/* ---- after a crash ---- */
+/* ---- after a failure, after a crash ---- */
+
+int
+outbox_release(struct db *db, int channel, const char *lease, struct instant now)
+{
+	int64_t row = 0;
+	int rc = 0;
+
+	while (rc == 0) {
+		rc = db_int(db, &row, 0,
+		    "SELECT row FROM delivery WHERE state < 2 AND state = 1 AND channel = ?1"
+		    " AND lease = ?2 LIMIT 1",
+		    "is", (int64_t)channel, lease);
+		if (rc < 0 || row == 0)
+			break;
+		rc = outbox_settle(
+		    db, row, lease, &(struct outcome){ .fate = FATE_BACK }, now, now);
+	}
+	return rc;
+}
 
 static int
 recover_one(struct db *db, int64_t row, enum phase phase, int64_t crashes,

@@ -1,9 +1,13 @@
 /*
  * spool.h - the embedded channel: every delivery becomes a file.
  *
- * SPOOL/DATE/dROW.{eml,ics,json,html}; DATE is the UTC day of the decision, so a repetition after
- * a crash lands on the same name with the same bytes.  Written by rename: a reader sees a whole
- * file or none.
+ *   SPOOL/DATE/dROW.{eml,ics,json,html}   DATE is the UTC day of the decision, so a repetition after
+ *                                         a crash lands on the same name with the same bytes
+ *   SPOOL/print/DATE/NAME.html            many sheets in one file; DATE as the house counts days
+ *   SPOOL/print/draft                     the next of these, before it has a name
+ *
+ * Written by rename: a reader sees a whole file or none.  A file that has its name is never written
+ * again, so it may be printed, moved or removed at any time.
  */
 #ifndef NUDGED_DELIVER_SPOOL_H
 #define NUDGED_DELIVER_SPOOL_H
@@ -15,4 +19,16 @@ struct text;
 /* channel: enum channel.  0 or negative. */
 int spool_write(const char *spool, int64_t delivery, int channel, struct instant created,
     const struct text *body, bool durable);
+
+/* ---- files for the printer ---- */
+enum { SPOOL_NAME = 64 };
+/* "print/2026-11-25/letters-001.html", below the spool; kind: "letters". */
+void spool_print_name(struct day day, const char *kind, int64_t number, char ret[static SPOOL_NAME]);
+bool spool_has(const char *spool, const char *name);
+/* The whole file, but nobody sees it yet; on the disk when it returns (durable). */
+int spool_draft(const char *spool, const struct text *body, bool durable);
+/* Give the draft its name.  Without a draft it has it already: 0 too. */
+int spool_publish(const char *spool, const char *name, bool durable);
+/* Nobody will see it. */
+int spool_draft_drop(const char *spool);
 #endif

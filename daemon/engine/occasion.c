@@ -272,6 +272,23 @@ delivery_expiry(const struct scene *s, struct instant now)
 	return end;
 }
 
+/*
+ * A sheet waits for the next batch and at most a day longer; one that the next message would
+ * overtake before that does not wait.
+ */
+static void
+sheet_times(struct engine *e, const struct scene *s, struct instant now, struct delivery *d)
+{
+	struct instant at = batch_moment(e, now), end = instant_add(at, SPAN_HOURS(24));
+	struct instant next =
+	    s->o.has_next ? zone_instant(s->o.zone, s->o.next) : INSTANT_NEVER;
+
+	if (!instant_before(at, next))
+		return;
+	d->due = at;
+	d->expires = instant_before(next, end) ? next : end;
+}
+
 static int
 invite_record(struct engine *e, const struct scene *s, const struct delivery *row)
 {
@@ -300,12 +317,16 @@ send_record(struct engine *e, struct scene *s, struct instant now)
 
 	for (unsigned ch = 0; rc == 0 && ch < CHANNELS; ch++)
 		if (s->d.channels & 1u << ch) {
-			row.channel = (int)ch;
-			row.destination =
+			struct delivery d = row;
+
+			d.channel = (int)ch;
+			d.destination =
 			    ch == CHANNEL_CHAT && engine_way(e, CHANNEL_CHAT) != WAY_SPOOL ? "people" : "";
-			rc = outbox_add(e->o.db, &row);
+			if (ch == CHANNEL_PRINT)
+				sheet_times(e, s, now, &d);
+			rc = outbox_add(e->o.db, &d);
 			if (rc == 0 && ch == CHANNEL_CALENDAR)
-				rc = invite_record(e, s, &row);
+				rc = invite_record(e, s, &d);
 		}
 	if (rc == 0)
 		rc = contact_add(e->o.db, s->n.person, now, s->n.row, m->frame);

@@ -8,6 +8,7 @@
  *   purge_db.c  what is old is deleted and counted
  *   ramp.c      going on slowly after downtime
  *   send.c      from an outbox row to the bytes of a channel
+ *   batch.c     files for the printer; batch_db.c their SQL
  *   withdraw.c  invitations whose event moved, or whose person left
  *   feed.c      a person's own calendar feed
  *   zones_db.c  when a country changes its clock
@@ -88,6 +89,8 @@ struct engine {
 	struct ramp ramp;
 	struct instant zones_at; /* when the zones were last looked at; 0: never */
 	struct instant purge_at; /* 0: not known yet */
+	bool left_leased;       /* a spooled batch failed halfway */
+	bool draft_ended;       /* no draft for the printer waits for its name */
 	bool looked;            /* the two below are known */
 	int64_t looked_rules, looked_people; /* what the invitations were last held against */
 	size_t batch;           /* rows a transaction; 1 while a failing unit is being singled out */
@@ -168,6 +171,32 @@ int engine_way(const struct engine *e, int channel);
 bool letter_event(struct engine *e, const struct letter *l, struct event_when *ret);
 struct letter letter_of(struct engine *e, const struct run *run, const struct person *p,
     const struct delivery *d);
+/* What a delivery says, and to whom; *ret_why is the reason when it can never be made. */
+int delivery_open(struct engine *e, const struct delivery *d, struct letter *ret,
+    const char **ret_why);
+
+/* ---- batch.c ---- */
+/* When a sheet that is decided now is printed: the hour of printing of this or the next working day. */
+struct instant batch_moment(const struct engine *e, struct instant now);
+/* Files of the sheets whose moment has come. */
+int batches_write(struct engine *e, struct instant now);
+
+/* ---- batch_db.c ---- */
+struct sheet {
+	int64_t row;
+	enum paper paper;
+};
+struct batch {
+	int64_t row, number; /* number: of its day and paper, from 1 */
+	struct day day;
+	enum paper paper;
+	size_t sheets;
+};
+int sheets_due(struct db *db, struct instant now, size_t max, struct sheet *rows, size_t *ret_n);
+int batch_number(struct db *db, struct day day, enum paper paper, int64_t *ret);
+int batch_add(struct db *db, const struct batch *b, struct instant now);
+int batch_unpublished(struct db *db, struct batch *ret); /* 1: there is none */
+int batch_published(struct db *db, int64_t row);
 
 /* ---- withdraw.c ---- */
 /* Note what the decision to invite promised; inside its transaction. */

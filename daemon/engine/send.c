@@ -148,6 +148,14 @@ letter_event(struct engine *e, const struct letter *l, struct event_when *ret)
 	return true;
 }
 
+static const char *
+team_name(struct engine *e, const struct person *p)
+{
+	struct team *t;
+
+	return p->team[0] != '\0' && team_load(e->o.db, e->mem, p->team, &t) == 0 ? t->name : NULL;
+}
+
 struct letter
 letter_of(struct engine *e, const struct run *run, const struct person *p,
     const struct delivery *d)
@@ -174,6 +182,8 @@ letter_of(struct engine *e, const struct run *run, const struct person *p,
 		.expires = instant_add(d->created, SPAN_DAYS(90)),
 	};
 
+	if (d->channel == CHANNEL_PRINT)
+		l.team = team_name(e, p);
 	if (l.messenger != NULL)
 		messenger_face(e, l.messenger, p,
 		    dice_bits(e->o.seed, "face", (uint64_t)d->enrolment, hash_string(d->occurrence)),
@@ -211,8 +221,7 @@ compose_for(
 	}
 }
 
-/* What a delivery says, and to whom; *ret_why is the reason when it can never be made. */
-static int
+int
 delivery_open(struct engine *e, const struct delivery *d, struct letter *ret, const char **ret_why)
 {
 	const struct run *run = engine_run(e, d->run);
@@ -371,11 +380,24 @@ send_batch(struct engine *e, const struct lane *lane, struct instant now, size_t
 	return rc == 0 ? settle_all(e, rows, why, *ret_n, now) : rc;
 }
 
+/* What a tick that failed halfway had in hand waits again. */
+static int
+take_back(struct engine *e, struct instant now)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	int rc = db_begin(e->o.db);
+
+	for (int channel = 0; rc == 0 && channel < CHANNELS; channel++)
+		if (engine_way(e, channel) == WAY_SPOOL)
+			rc = outbox_release(e->o.db, channel, e->lease, now);
+	return rc == 0 ? db_commit(e->o.db) : rc;
+}
+
 /* Without a spool nothing is delivered at all: plans, benches. */
 int
 send_waiting(struct engine *e, struct instant now)
 {
-	int rc = 0;
+	int rc = e->o.spool != NULL && e->left_leased ? take_back(e, now) : 0;
 
 	for (int channel = 0; rc == 0 && e->o.spool != NULL && channel < CHANNELS; channel++) {
 		struct lane lane = { channel, "" };
@@ -383,11 +405,16 @@ send_waiting(struct engine *e, struct instant now)
 
 		if (engine_way(e, channel) != WAY_SPOOL)
 			continue;
+		if (channel == CHANNEL_PRINT) {
+			rc = batches_write(e, now);
+			continue;
+		}
 		while (rc == 0 && n == SEND_BATCH) {
 			rc = send_batch(e, &lane, now, &n);
 			arena_reset(e->mem);
 		}
 	}
+	e->left_leased = rc < 0;
 	return rc;
 }
 

@@ -455,9 +455,9 @@ static const struct {
 	    " JOIN enrolment e ON e.row = d.enrolment WHERE e.person = ?1",
 	    "occurrence at verdict message reasons answer" },
 	{ "deliveries",
-	    "SELECT row, occurrence, channel, state, created_at, settled_at FROM delivery"
-	    " WHERE person = ?1",
-	    "delivery occurrence channel state created_at settled_at" },
+	    "SELECT row, occurrence, channel, state, created_at, settled_at, attempts, reason, receipt"
+	    " FROM delivery WHERE person = ?1",
+	    "delivery occurrence channel state created_at settled_at attempts reason receipt" },
 	{ "answers", "SELECT answer, at, occurrence FROM answer WHERE person = ?1",
 	    "answer at occurrence" },
 	{ "contacts", "SELECT at FROM contact WHERE person = ?1", "at" },

@@ -6,6 +6,7 @@
  *              ├────── decision        keyed (enrolment, occurrence): decided once, for ever
  *              └────── delivery        the outbox; unique (enrolment, occurrence, channel)
  *   person ── contact                  what the budget counts
+ *   batch                              files for the printer
  */
 #include "store/schema.h"
 
@@ -146,4 +147,9 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" WHEN NEW.channel = 2 AND NEW.state >= 2 AND NEW.person > 0"
 	" BEGIN INSERT INTO feed(person) VALUES(NEW.person)"
 	" ON CONFLICT(person) DO UPDATE SET stale = 1; END;",
+	/* Files for the printer, of nobody in particular; unpublished: whole, but still a draft. */
+	"CREATE TABLE batch("
+	" row INTEGER PRIMARY KEY, day INTEGER NOT NULL, paper INTEGER NOT NULL,"
+	" number INTEGER NOT NULL, sheets INTEGER NOT NULL, at INTEGER NOT NULL,"
+	" published INTEGER NOT NULL DEFAULT 0, UNIQUE(day, paper, number)) STRICT;",
 };

@@ -12,6 +12,8 @@
  *   event=PERSON,NAME     what happened to them then
  *   restart              another process on the same state
  *
+ * With DURABLE in the environment files are on the disk before the store says so, as in the daemon.
+ *
  * Jumps between the stretches (downtime, or a clock set back), prints every decision as a JSON
  * line, and on stderr after each stretch whether the clock was right.    CRASH_AT n: the process dies right after its n-th
  * commit, without any clean-up, with exit code 9; 0: it does not.
@@ -155,6 +157,7 @@ main(int argc, char **argv)
 	m.rules = argv[2];
 	m.o.settings = &m.settings;
 	m.o.spool = spool;
+	m.o.durable = getenv("DURABLE") != NULL;
 	token_key_derive(42, &m.o.key);
 	db_on_commit(m.o.db, on_commit, NULL);
 	if (process_start(&m) < 0)

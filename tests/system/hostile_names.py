@@ -5,6 +5,7 @@ import glob
 import html
 import json
 import os
+import re
 import random
 import subprocess
 
@@ -87,7 +88,7 @@ run = lib.nudge("schedule", "names", "--start", "2026-10-05", rules=rules, state
 lib.nudge("approve", run, "--as", "hr", rules=rules, state=state)
 out = os.path.join(lib.scratch, "out")
 lib.nudge("simulate", "--from", "2026-10-05", "--to", "2026-10-06", "--out", out, rules=rules, state=state)
-files = {kind: sorted(glob.glob(f"{out}/spool/*/*.{kind}")) for kind in ("eml", "json", "ics", "html")}
+files = {kind: sorted(glob.glob(f"{out}/spool/*/*.{kind}")) for kind in ("eml", "json", "ics")}
 lib.check(all(len(v) == len(names) for v in files.values()), f"a file for each name and channel: { {k: len(v) for k, v in files.items()} }")
 
 shown = lambda i: " ".join(names[i].translate(UNSAFE).split())
@@ -130,9 +131,17 @@ for path in files["eml"]:
     lib.check([p.get_content_type() for p in mail.walk() if not p.is_multipart()] == ["text/plain", "text/html"], f"{i}: parts")
     says("plain", plain, i)
     check_page("html", mail.get_body(("html",)).get_content(), i)
-for path in files["html"]:
+sheets = []
+for path in sorted(glob.glob(f"{out}/spool/print/*/*.html")):
     page = open(path, encoding="utf-8").read()
-    check_page("print", page, whose(page))
+    tree = parser.parse(page)
+    tags = [e.tag for e in tree.findall("body/*")]
+    lib.check(tags == ["div"] + ["section"] * (len(tags) - 1) and 1 < len(tags) <= 101,
+              f"{path}: up to a hundred sheets below their cover: {tags}")
+    sheets += re.findall(r'<section class="sheet.*?</section>', page, re.S)
+lib.check(len(sheets) == len(names), f"a sheet for each name: {len(sheets)}")
+for sheet in sheets:
+    check_page("print", sheet, whose(sheet))
 for path in files["json"]:
     chat = json.load(open(path, encoding="utf-8"))
     # every run of the text is a plain field: only its style and address make it more than text

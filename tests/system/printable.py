@@ -72,19 +72,64 @@ def codes(pdf, page, some):
 
 # every shipped text in every language, as letter and as card
 for paper, ask in (("letter", ("--channel", "print")), ("card", ("--as", "card"))):
-    sheets, head = [], ""
+    sheets, heads = [], {}
     for path in sorted(glob.glob(f"{lib.RULES}/campaigns/*/messages/*.md")):
         campaign = path.split("/")[-3]
         message, language, _ = os.path.basename(path).split(".")
         page = lib.nudge("preview", f"{campaign}/{message}", "--lang", language, *ask).stdout.decode()
-        head = page[:page.index("<section")]
+        heads[campaign] = page[:page.index("<section")]
         found = sheets_of(page)
         lib.check(len(found) == 1 and f'lang="{language}"' in found[0], f"{path}: one sheet in its language")
         lib.check("<a " not in found[0] and found[0].count('class="url">https://nudge.invalid/a/') == 1,
                   f"{path}: one address to answer at, and no link that paper cannot follow")
         sheets += found
-    page = head + "".join(sheets) + "</body></html>\n"
+    head, = {re.sub(r'<svg class="logos".*\n', "", h) for h in heads.values()}
+    logos = {l for h in heads.values() for l in re.findall(r'<svg class="logos".*\n', h)}
+    page = head + "".join(sorted(logos)) + "".join(sheets) + "</body></html>\n"
     pdf = judge(f"shipped-{paper}", page, paper)
     codes(pdf, page, (0, len(sheets) // 2))
 print(len(sheets), "texts on paper, twice")
+
+
+def logo_dark(pdf, page, x, y, size):
+    """Is there anything where the logo should be?"""
+    base, dots = os.path.join(lib.scratch, "logo"), 72 / 25.4
+    run("pdftoppm", "-r", "72", "-singlefile", "-f", str(page), "-l", str(page), "-x", str(int(x * dots)), "-y",
+        str(int(y * dots)), "-W", str(int(size * dots)), "-H", str(int(size * dots)), pdf, base)
+    return min(open(base + ".ppm", "rb").read().split(b"\n", 3)[3]) < 160
+
+
+# a batch as HR opens it: every page a sheet, every code read, one logo that shows on the first page and the last
+rules = os.path.join(lib.scratch, "rules")
+shutil.copytree(lib.RULES, rules)
+path = f"{rules}/campaigns/bravo-week/campaign.yaml"
+text = re.sub(r"(?m)^channels:.*$", "channels: { print: 1 }", open(path, encoding="utf-8").read())
+open(path, "w", encoding="utf-8").write(text)
+for path in glob.glob(f"{rules}/campaigns/bravo-week/messages/*.nl.md"):
+    text = re.sub(r"(?m)^channels:.*\n", "", open(path, encoding="utf-8").read())
+    open(path, "w", encoding="utf-8").write(text)
+state = os.path.join(lib.scratch, "batches")
+lib.people_csv(f"{lib.scratch}/people.csv", 60)
+lib.nudge("people", "import", f"{lib.scratch}/people.csv", rules=rules, state=state)
+name = lib.nudge("schedule", "bravo-week", "--start", "2026-03-02", rules=rules, state=state).stdout.decode().strip()
+for role in ("hr", "works-council"):
+    lib.nudge("approve", name, "--as", role, rules=rules, state=state)
+lib.nudge("simulate", "--from", "2026-03-02", "--to", "2026-03-20", "--out", f"{lib.scratch}/out", rules=rules, state=state)
+seen = {"letter": 0, "card": 0}
+for path in sorted(glob.glob(f"{lib.scratch}/out/spool/print/*/*.html")):
+    page, paper = open(path, encoding="utf-8").read(), "letter" if "letters" in path else "card"
+    n = len(sheets_of(page))
+    seen[paper] += n
+    lib.check(page.count("<style>") == 1 and page.count("data:image") == 1, f"{path}: one style, one logo")
+    pdf = judge(os.path.basename(os.path.dirname(path)) + paper, page, paper)
+    codes(pdf, page, range(n))
+    x, y, size = (25, 20, 18) if paper == "letter" else (8, 8, 9)
+    lib.check(logo_dark(pdf, 1, x, y, size) and logo_dark(pdf, n, x, y, size), f"{path}: the logo shows")
+    lib.check("Print op 100" not in run("pdftotext", pdf, "-"), f"{path}: the cover stays on the screen")
+    lib.check("Print op 100" in page and f": {n} vellen" in page, f"{path}: and counts")
+    if paper == "card":
+        words = run("pdftotext", "-f", "1", "-l", "1", pdf, "-")
+        lib.check(re.search(r"Person \d+", words) and re.search(r"t\d+", words), f"{path}: a card says for whom: {words[:200]}")
+lib.check(min(seen.values()) >= 20, f"sheets of both kinds: {seen}")
+print(seen, "sheets in batches")
 lib.finish("printable")
