@@ -130,7 +130,7 @@ daemon = w.place.start()
 w.all_come("a refresh token")
 check(w.tokens.asked == [{"grant_type": "refresh_token", "refresh_token": "refresh-0", "client_id": "our-id",
                           "client_secret": CLIENT_SECRET, "scope": "mail send"}], f"asked once, as RFC 6749 says: {w.tokens.asked}")
-stop(daemon)
+check(stop(daemon) == 0, "it ends well")
 w.end()
 
 # ended before its time: each connection is refused once, one new token, no circuit opens
@@ -149,7 +149,7 @@ daemon = w.place.start()
 w.all_come("a token that ended")
 check(len(w.tokens.asked) == 2 and len(logins) >= 3, f"a second token is fetched: {len(w.tokens.asked)} for {len(logins)} logins")
 check("login" not in w.place.said(), f"without an alarm: {w.place.said()[-300:]}")
-stop(daemon)
+check(stop(daemon) == 0, "it ends well")
 w.silent("a token that ended")
 w.end()
 
@@ -158,7 +158,7 @@ w = World("rotated", 6)
 w.tokens.rotate, w.tokens.life = True, 1
 daemon = w.place.start()
 w.all_come("a replaced refresh token")
-stop(daemon)
+check(stop(daemon) == 0, "it ends well")
 chain = [a["refresh_token"] for a in w.tokens.asked]
 check(chain == [f"refresh-{i}" for i in range(len(chain))], f"each request uses the newest: {chain}")
 kept = f"{w.place.state}/refresh-refresh"
@@ -174,7 +174,7 @@ daemon = w.place.start()
 w.all_come("client credentials")
 check(w.tokens.asked == [{"grant_type": "client_credentials", "client_id": "our-id", "client_secret": CLIENT_SECRET}],
       f"asked by client credentials: {w.tokens.asked}")
-stop(daemon)
+check(stop(daemon) == 0, "it ends well")
 w.end()
 
 # what goes wrong costs no attempt and no mail, opens the circuit with one alarm, and says what the token server said
@@ -195,7 +195,7 @@ for what, (status, answer, words) in BAD.items():
     check(w.place.counts() == {"pending": 2} or w.place.counts() == {"pending": 1, "leased": 1}, f"{what}: both wait: {w.place.counts()}")
     shown = w.place.nudge("queue").stdout.decode()
     check("token server" in shown, f"{what}: the queue says why: {shown}")
-    stop(daemon)
+    check(stop(daemon) == 0, "it ends well")
     check(w.place.said().count("invalid_grant") <= 1, f"{what}: one alarm")
     check(len(w.tokens.asked) <= 4, f"{what}: the token server is left in peace: {len(w.tokens.asked)} requests")
     check(not w.mails.recipients and w.place.counts() == {"pending": 2}, f"{what}: nothing was lost")
@@ -207,7 +207,7 @@ w = World("wrong", 2, certificate="wrongname")
 daemon = w.place.start()
 wait("a wrong certificate: it is told", lambda: "certificate" in w.place.said(), 20)
 check(not w.tokens.asked, "a wrong certificate: it got no secret")
-stop(daemon)
+check(stop(daemon) == 0, "it ends well")
 w.end()
 
 # mistakes in the file are told with their place
