@@ -416,9 +416,9 @@ secret_read(const char *path, const char *name, struct text *ret)
 	int rc;
 
 	if (stat(path, &st) < 0)
-		return FAIL(-errno, "the secret '%s' cannot be found in its folder", name);
+		return FAIL(-errno, "the secret '%s' cannot be read: %s: %s", name, path, strerror(errno));
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return FAIL(-EPERM, "the secret '%s' can be read by others: chmod 600", name);
+		return FAIL(-EPERM, "the secret '%s' can be read by others: chmod 600 %s", name, path);
 	rc = file_read(path, SECRET_BYTES, ret);
 	if (rc != 0)
 		return rc < 0 ? rc : -EFBIG;

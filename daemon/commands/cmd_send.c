@@ -97,7 +97,7 @@ tell(const struct courier *c, const char *to)
 	fprintf(stderr, "nudge: not delivered (%s): %s%s%s\n", fate_names[o->fate],
 	    o->reason != NULL ? o->reason : "no reason was given", o->detail[0] != '\0' ? ": " : "",
 	    o->detail);
-	if (o->code != 0)
+	if (o->code >= 200) /* of SMTP or HTTP; below are libcurl's own */
 		fprintf(stderr, "nudge: its code was %d\n", o->code);
 	return EXIT_FINDINGS;
 }
@@ -189,7 +189,8 @@ addressee(struct arena *mem, int channel, const char *to, struct person *ret)
 	ret->email = address_parse(mem, to, &why);
 	if (ret->email != NULL)
 		return 0;
-	fprintf(stderr, "nudge: --to '%.80s' is not an address: %s\n", to, why);
+	fprintf(stderr, "nudge: --to '%.80s' is not an address: %s%s\n", to, why,
+	    to[0] == '@' ? "; a name in the chat system wants --channel chat" : "");
 	return EXIT_USAGE;
 }
 
