@@ -16,7 +16,7 @@
 #include "deliver/retry.h"
 #include "store/db.h"
 
-enum { LANES_MAX = 128, DESTINATIONS_MAX = 8, WINDOW_MOST = 256, SLOTS = FLIGHT_SLOTS,
+enum { LANES_MAX = 128, DESTINATIONS_MAX = 8, WINDOW_MOST = 256, COMMITS = 12, SLOTS = FLIGHT_SLOTS,
 	SETTLE_US = 50000, SWEEP_S = 60, LOOK_US = 1000, BODIES = 64, BODY_KEPT = 256 << 10,
 	MEMORY = 4 << 20 };
 _Static_assert(SLOTS >= 2 * WINDOW_MOST, "a window fits beside what all other lanes may claim");
@@ -55,8 +55,10 @@ struct track {
 	struct way ways[DESTINATIONS_MAX];
 	size_t ready, last, n_ready; /* leased rows in order: first, last, how many */
 	size_t n_held;               /* those, and what its carriers have */
-	size_t window;
-	struct instant since;        /* monotonic: when the window was opened */
+	size_t window;               /* rows leased at once */
+	size_t low;                  /* when fewer are ready, the next are leased */
+	size_t filled;               /* ready ones after the last claim, which was ... */
+	struct instant since;        /* ... then, monotonic */
 	bool dry;                    /* nothing more waits than what was claimed */
 	struct delivery *claimed;    /* in the commit that is being made */
 	size_t n_claimed;
@@ -203,23 +205,28 @@ ready_take(struct courier *c, struct track *lane)
 /* ---- the window ---- */
 
 /*
- * Rows leased at once.  A commit must not cost the connections more than a quarter of their time,
- * and not more rows than that needs should be in doubt after a power cut.
+ * Rows leased at once: as many as leave while COMMITS commits would take.  So a commit costs the
+ * connections little of their time, and no more rows than that needs are in doubt after a power
+ * cut.  The next are leased before the last of these are handed out, or the connections would wait,
+ * and a mail whose envelope could not go with the one before costs a round trip more.
  */
 static void
 window_fit(const struct courier *c, struct track *lane)
 {
 	int64_t lasted = instant_diff(clock_monotonic(), lane->since).us;
-	size_t least = 0;
+	size_t parallel = 0, used = lane->filled - lane->n_ready;
+	bool paced = false;
 
-	for (size_t i = 0; i < lane->n_ways; i++)
-		least += (size_t)lane->ways[i].destination.parallel;
-	if (lasted < c->commit_took.us * 4)
-		lane->window *= 2;
-	else if (lasted > c->commit_took.us * 16)
-		lane->window /= 2;
-	if (lane->window < least)
-		lane->window = least;
+	for (size_t i = 0; i < lane->n_ways; i++) {
+		parallel += (size_t)lane->ways[i].destination.parallel;
+		paced |= lane->ways[i].destination.pace.us > 0;
+	}
+	lane->low = paced ? 0 : parallel;
+	if (lasted > 0)
+		lane->window =
+		    (lane->window + (size_t)(c->commit_took.us * COMMITS * (int64_t)used / lasted)) / 2;
+	if (lane->window < lane->low + parallel)
+		lane->window = lane->low + parallel;
 	if (lane->window > WINDOW_MOST)
 		lane->window = WINDOW_MOST;
 }
@@ -258,10 +265,9 @@ lane_claim(struct courier *c, struct track *lane, struct instant now)
 	size_t want, room;
 	int rc;
 
-	if (!lane_hungry(lane))
+	if (!lane_hungry(lane) && (lane->n_ready == 0 || lane->dry))
 		return 0;
-	if (lane->n_ready == 0)
-		window_fit(c, lane);
+	window_fit(c, lane);
 	want = lane->window > lane->n_ready ? lane->window - lane->n_ready : 0;
 	room = slots_for(c, lane);
 	if (want > room)
@@ -353,8 +359,11 @@ lane_fill(struct courier *c, struct track *lane)
 {
 	for (size_t k = 0; k < lane->n_claimed; k++)
 		slot_fill(c, lane, &lane->claimed[k]);
+	if (lane->n_claimed > 0) {
+		lane->filled = lane->n_ready;
+		lane->since = clock_monotonic();
+	}
 	lane->n_claimed = 0;
-	lane->since = clock_monotonic();
 }
 
 /* Only what the commit has leased comes into our hands. */
@@ -491,6 +500,8 @@ next(struct courier *c, struct carrier *from)
 		return NULL;
 	}
 	s = slot_pack(c, lane, now);
+	if (lane->n_ready < lane->low && !lane->dry)
+		c->o.wires->arm(c->rest);
 	if (s == NULL)
 		return next(c, from);
 	w->hungry = false;
