@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
@@ -303,6 +304,7 @@ start(struct daemon *d)
 	    loop_new(&calls, d->settings.rules, d->bell, &d->loop) < 0 || courier_start(d) < 0)
 		return EXIT_CANNOT;
 	log_say(LOG_NOTICE, "at work on %s with rule base %.12s", d->settings.state, rb->hash);
+	pages_give_back();
 	return loop_run(d->loop) < 0 ? EXIT_CANNOT : EXIT_DONE;
 }
 
@@ -360,6 +362,8 @@ main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	/* What the linker read, before anything else is resident; later what starting needed. */
+	pages_give_back();
 	umask(077);
 	log_open("nudged", LOG_NOTICE);
 	rc = settings_load(config, state, rules, &d.settings);
