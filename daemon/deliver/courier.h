@@ -5,8 +5,9 @@
  * holds up nobody else.  Two things are grouped, for one commit costs a disk its patience:
  *
  *   - what will leave next: a window of rows is leased in one commit, then handed out one by one to
- *     the connections that can take one; the window is as small as keeps them busy (from the number
- *     of connections to WINDOW_MOST), and the flight recorder tells after a crash which of it left;
+ *     the connections that can take one; it is filled again before it is empty, and as small as
+ *     keeps commits a small part of the time (from twice the connections to WINDOW_MOST); the
+ *     flight recorder tells after a crash which of it left;
  *   - what became of them: settled together with the next window, at the latest SETTLE_MS later.
  *
  * One thread, no clock of its own but clock_now() when the loop calls it.

@@ -549,7 +549,7 @@ db_open(const char *dir, struct db **ret)
 	rc = make_durable(db);
 	if (rc == 0)
 		rc = db_script(db, "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;"
-				   "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY");
+				   "PRAGMA cache_size = -6144; PRAGMA temp_store = MEMORY");
 	if (rc == 0)
 		rc = migrate(db);
 	if (rc < 0) {
