@@ -107,6 +107,7 @@ mark(struct courier *c, const struct slot *s, enum flight_mark m)
 static void
 slot_free(struct courier *c, struct slot *s)
 {
+	mark(c, s, FLIGHT_NONE); /* what befell it here must not speak for its next attempt */
 	s->state = SLOT_FREE;
 	s->next = c->free;
 	c->free = slot_index(c, s);
@@ -466,6 +467,7 @@ slot_pack(struct courier *c, struct track *lane, struct instant now)
 		int rc = 0;
 
 		if (wanted) {
+			mark(c, s, FLIGHT_BEGUN);
 			body_take(c, &s->package.body);
 			rc = c->o.calls.pack(
 			    c->o.calls.arg, &c->rows[slot_index(c, s)], &s->package, &why);

@@ -149,7 +149,7 @@ enum flight_mark
 flight_find(const struct flight *f, int64_t row)
 {
 	for (size_t i = 0; i < FLIGHT_SLOTS; i++)
-		if (f->r->entries[i].row == row)
+		if (f->r->entries[i].row == row && f->r->entries[i].mark != FLIGHT_NONE)
 			return (enum flight_mark)f->r->entries[i].mark;
 	return FLIGHT_NONE;
 }

@@ -9,8 +9,11 @@
  * not believed and the whole group is in doubt.  What nobody here sees is a disk that was taken
  * away and mounted again within one boot: then remove STATE/flight before the start.
  *
- *   FLIGHT_IN_HAND ──▶ FLIGHT_LEFT ──▶ FLIGHT_ACCEPTED | FLIGHT_REFUSED
- *   (repeat)          (in doubt)      (delivered)       (repeat)
+ *   FLIGHT_IN_HAND ──▶ FLIGHT_BEGUN ──▶ FLIGHT_LEFT ──▶ FLIGHT_ACCEPTED | FLIGHT_REFUSED
+ *   (repeat)          (repeat)         (in doubt)      (delivered)       (repeat)
+ *
+ * What was only in hand, waiting for its turn, cannot be why the process died.  FLIGHT_NONE in an
+ * entry: it says nothing of its row any more.
  *
  * Layout: a page with magic, boot id and lease, then FLIGHT_SLOTS entries of (row, mark).
  */
@@ -20,7 +23,15 @@
 #include <stdint.h>
 
 struct flight;
-enum flight_mark { FLIGHT_NONE, FLIGHT_IN_HAND, FLIGHT_LEFT, FLIGHT_ACCEPTED, FLIGHT_REFUSED };
+/* The numbers are in the file. */
+enum flight_mark {
+	FLIGHT_NONE,
+	FLIGHT_IN_HAND,
+	FLIGHT_LEFT,
+	FLIGHT_ACCEPTED,
+	FLIGHT_REFUSED,
+	FLIGHT_BEGUN
+};
 enum { FLIGHT_SLOTS = 512, LEASE_TEXT = 80 };
 
 /* "BOOT/PID.TIME": names this process in this boot. */

@@ -331,20 +331,25 @@ static int
 recover_one(struct db *db, int64_t row, enum phase phase, int64_t crashes,
     const struct standing *st, enum flight_mark mark, struct instant now)
 {
-	bool begun = phase == PHASE_DOT && mark != FLIGHT_IN_HAND && mark != FLIGHT_REFUSED;
-	int rc = db_run(db, "UPDATE delivery SET crashes = ?2 WHERE row = ?1", "ii", row, crashes);
+	bool left = phase == PHASE_DOT && mark != FLIGHT_IN_HAND && mark != FLIGHT_BEGUN &&
+	    mark != FLIGHT_REFUSED;
+	int rc;
+
+	if (mark == FLIGHT_IN_HAND)
+		crashes--; /* it waited for its turn, and is not to blame */
+	rc = db_run(db, "UPDATE delivery SET crashes = ?2 WHERE row = ?1", "ii", row, crashes);
 
 	if (rc < 0)
 		return rc;
 	if (mark == FLIGHT_ACCEPTED)
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_DELIVERED, .at = now, .attempts = 1 });
+	if (left)
+		return doubt(db, row, st, "the service ended while the server may have got it", now, now);
 	if (crashes >= CRASHES_MOST)
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_DEAD, .at = now,
 			.reason = "set aside: the service ended three times with it in hand" });
-	if (begun)
-		return doubt(db, row, st, "the service ended while the server may have got it", now, now);
 	if (st->halted[0] != '\0')
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_CANCELLED, .reason = st->halted, .at = now });
@@ -390,8 +395,8 @@ outbox_recover(struct db *db, const char *lease, const struct flight *before, st
 		/* Without a mark of the very process that leased it, it may have left. */
 		if (before != NULL && strcmp(whose, flight_lease(before)) == 0) {
 			mark = flight_find(before, row);
-			if (mark == FLIGHT_NONE)
-				mark = FLIGHT_IN_HAND;
+			if (mark == FLIGHT_NONE) /* nothing left, yet it may have been begun */
+				mark = FLIGHT_BEGUN;
 		}
 		rc = recover_one(db, row, phase, crashes, &st, mark, now);
 		n++;

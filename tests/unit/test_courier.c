@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "deliver/courier.h"
@@ -178,6 +179,41 @@ START_TEST(silent_lanes_leave_room)
 }
 END_TEST
 
+static bool
+is_idle(void *arg)
+{
+	return fakes[0]->given == ROWS && courier_is_idle(arg);
+}
+
+/* A row that was put off comes back, perhaps in another entry: an old mark would speak for it too. */
+START_TEST(what_is_settled_has_no_mark)
+{
+	char dir[] = "/tmp/nudged-flight-XXXXXX", path[64];
+	struct courier_options o = { .db = db, .wires = &wires, .lease = "boot/1.1", .seed = 1,
+		.calls = { .pack = pack } };
+	struct courier *c;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(flight_open(dir, o.lease, &o.flight), 0);
+	ck_assert_int_eq(courier_new(&o, &c), 0);
+	for (size_t i = 0; i < LANES; i++)
+		snprintf(names[i], sizeof names[i], "l%zu", i);
+	courier_destination(c, courier_lane(c, &(struct lane){ 1, names[0] }, false), names[0], 10,
+	    (struct span){ 0 }, fake_new(c, 0));
+	fakes[0]->answers = ROWS;
+	rows_make(clock_now());
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, is_idle, c, SPAN_OF(20, 1)), 0);
+	for (int64_t row = 1; row <= (int64_t)LANES * ROWS; row++)
+		ck_assert_int_eq(flight_find(o.flight, row), FLIGHT_NONE);
+	courier_free(&c);
+	flight_free(&o.flight);
+	snprintf(path, sizeof path, "%s/flight", dir);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
+
 static void
 setup(void)
 {
@@ -203,6 +239,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, silent_lanes_leave_room);
+	tcase_add_test(t, what_is_settled_has_no_mark);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

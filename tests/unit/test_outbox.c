@@ -264,25 +264,27 @@ START_TEST(the_recorder_tells_what_left)
 		{ FLIGHT_LEFT, DELIVERY_UNCERTAIN, "its last bytes left" },
 		{ FLIGHT_ACCEPTED, DELIVERY_DELIVERED, "the server said so" },
 		{ FLIGHT_REFUSED, DELIVERY_PENDING, "the server did not take it" },
+		{ FLIGHT_BEGUN, DELIVERY_PENDING, "begun, nothing left" },
 	};
+	enum { N = sizeof rows / sizeof *rows };
 	char dir[] = "/tmp/nudged-flight-XXXXXX", lease[LEASE_TEXT], path[64];
 	struct flight *f, *before;
-	int64_t row[5];
+	int64_t row[N];
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	lease_make(lease);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < N; i++)
 		row[i] = delivery_make(i, PARCEL_MESSAGE);
-	ck_assert_uint_eq(take(lease, 5), 5);
+	ck_assert_uint_eq(take(lease, N), N);
 	ck_assert_int_eq(flight_open(dir, lease, &f), 0);
-	for (size_t i = 1; i < 5; i++)
+	for (size_t i = 1; i < N; i++)
 		flight_put(f, i, row[i], rows[i].mark);
 	flight_free(&f);
 	ck_assert_int_eq(flight_before(dir, &before), 0);
 	ck_assert_ptr_nonnull(before);
 	ck_assert_int_eq(outbox_recover(db, "me", before, noon), 0);
 	flight_free(&before);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < N; i++)
 		ck_assert_msg(state_of(row[i]) == rows[i].state, "%s", rows[i].sentence);
 	snprintf(path, sizeof path, "%s/flight", dir);
 	unlink(path);
@@ -290,25 +292,83 @@ START_TEST(the_recorder_tells_what_left)
 }
 END_TEST
 
+/* Take row, die with this mark (none: -1) in the recorder, start again. */
+static void
+die_with(const char *dir, int64_t row, int mark)
+{
+	char lease[LEASE_TEXT];
+	struct flight *f, *before;
+
+	lease_make(lease);
+	ck_assert_uint_eq(take(lease, 1), 1);
+	ck_assert_int_eq(flight_open(dir, lease, &f), 0);
+	if (mark >= 0)
+		flight_put(f, 0, row, (enum flight_mark)mark);
+	flight_free(&f);
+	ck_assert_int_eq(flight_before(dir, &before), 0);
+	ck_assert_int_eq(outbox_recover(db, "me", before, noon), 0);
+	flight_free(&before);
+}
+
 START_TEST(three_crashes_in_a_row_set_it_aside)
+{
+	static const struct {
+		int mark;
+		enum delivery_state state;
+		const char *sentence;
+	} rows[] = {
+		{ -1, DELIVERY_DEAD, "a channel without a recorder" },
+		{ FLIGHT_BEGUN, DELIVERY_DEAD, "it was being made, or sent" },
+		{ FLIGHT_REFUSED, DELIVERY_DEAD, "it had been dealt with" },
+		{ FLIGHT_IN_HAND, DELIVERY_PENDING, "it waited for its turn, and is not to blame" },
+	};
+
+	for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+		int64_t row = delivery_make(i, PARCEL_MESSAGE);
+		char dir[] = "/tmp/nudged-flight-XXXXXX", path[64];
+
+		ck_assert_ptr_nonnull(mkdtemp(dir));
+		for (int k = 1; k <= CRASHES_MOST; k++) {
+			die_with(dir, row, rows[i].mark);
+			ck_assert_int_eq(
+			    state_of(row), k < CRASHES_MOST ? DELIVERY_PENDING : rows[i].state);
+		}
+		snprintf(path, sizeof path, "%s/flight", dir);
+		unlink(path);
+		rmdir(dir);
+		ck_assert_int_eq(outbox_cancel_one(db, row, "over", noon), 0);
+	}
+}
+END_TEST
+
+START_TEST(what_left_in_the_third_crash_is_in_doubt)
 {
 	int64_t row = delivery_make(0, PARCEL_MESSAGE);
 	char dir[] = "/tmp/nudged-flight-XXXXXX", path[64];
 
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	for (int i = 1; i <= CRASHES_MOST; i++) {
-		char lease[LEASE_TEXT];
-		struct flight *f, *before;
+	die_with(dir, row, FLIGHT_BEGUN);
+	die_with(dir, row, FLIGHT_BEGUN);
+	die_with(dir, row, FLIGHT_LEFT);
+	ck_assert_int_eq(state_of(row), DELIVERY_UNCERTAIN);
+	snprintf(path, sizeof path, "%s/flight", dir);
+	unlink(path);
+	rmdir(dir);
+}
+END_TEST
 
-		lease_make(lease);
-		ck_assert_uint_eq(take(lease, 1), 1);
-		ck_assert_int_eq(flight_open(dir, lease, &f), 0);
-		flight_free(&f);
-		ck_assert_int_eq(flight_before(dir, &before), 0);
-		ck_assert_int_eq(outbox_recover(db, "me", before, noon), 0);
-		flight_free(&before);
-		ck_assert_int_eq(state_of(row), i < CRASHES_MOST ? DELIVERY_PENDING : DELIVERY_DEAD);
-	}
+START_TEST(an_entry_that_was_cleared_does_not_speak)
+{
+	char dir[] = "/tmp/nudged-flight-XXXXXX", path[64];
+	struct flight *f;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(flight_open(dir, "me", &f), 0);
+	flight_put(f, 3, 7, FLIGHT_REFUSED);
+	flight_put(f, 3, 7, FLIGHT_NONE);
+	flight_put(f, 9, 7, FLIGHT_LEFT);
+	ck_assert_int_eq(flight_find(f, 7), FLIGHT_LEFT);
+	flight_free(&f);
 	snprintf(path, sizeof path, "%s/flight", dir);
 	unlink(path);
 	rmdir(dir);
@@ -461,6 +521,8 @@ main(void)
 	tcase_add_test(t, a_crash_without_evidence_leaves_doubt);
 	tcase_add_test(t, the_recorder_tells_what_left);
 	tcase_add_test(t, three_crashes_in_a_row_set_it_aside);
+	tcase_add_test(t, what_left_in_the_third_crash_is_in_doubt);
+	tcase_add_test(t, an_entry_that_was_cleared_does_not_speak);
 	tcase_add_test(t, a_recorder_of_another_boot_is_not_believed);
 	tcase_add_test(g, waits_grow_and_are_spread);
 	tcase_add_test(g, a_good_server_gets_more_at_once);
