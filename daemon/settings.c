@@ -60,7 +60,7 @@ defaults(struct settings *s)
 	s->from = "nudge@nudge.invalid";
 	s->organisation = "nudged";
 	s->log_level = LOG_NOTICE;
-	s->print_at = 16 * 60;
+	s->print_at = PRINT_AT_ONCE;
 }
 
 #define RELAY(m) offsetof(struct relay_settings, m)

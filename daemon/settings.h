@@ -19,6 +19,7 @@ struct text;
 enum way { WAY_SPOOL, WAY_SMTP, WAY_WEBHOOK, WAY_CALDAV, WAYS };
 extern const char *const way_names[WAYS];
 
+enum { PRINT_AT_ONCE = -1 };
 enum { RELAYS_MAX = 8, CHATS_MAX = 100 };
 /* OAuth 2.0: where a relay's access token comes from. */
 struct token_settings {
@@ -61,7 +62,7 @@ struct settings {
 	const char *secrets;      /* folder; NULL: systemd's credentials, else /etc/nudged/secrets */
 	const char *metrics;      /* file; NULL: STATE/metrics.prom */
 	int ways[CHANNELS];       /* enum way */
-	int print_at;             /* minute of the day at which sheets become files */
+	int print_at;             /* minute of the day at which sheets become files; PRINT_AT_ONCE */
 	size_t n_relays, n_chats;
 	struct relay_settings relays[RELAYS_MAX];
 	struct chat_settings *chats;

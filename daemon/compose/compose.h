@@ -121,7 +121,7 @@ struct cover_team {
 struct cover {
 	enum paper paper;
 	struct day day;
-	int64_t number;            /* of the day's documents of this paper */
+	int64_t number;            /* of the day's documents of this paper; else not positive */
 	size_t sheets, n_teams;
 	const struct cover_team *teams;
 };

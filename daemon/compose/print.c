@@ -251,8 +251,10 @@ compose_print_cover(const struct compose *c, const struct cover *cover, struct t
 
 	text_puts(ret, "<div class=\"cover\"><p><strong>");
 	cover_words(c, cover->paper == PAPER_CARD ? "print-cards" : "print-letters", ret);
-	text_addf(ret, ", %s (%lld): %zu ", day_format(cover->day, day), (long long)cover->number,
-	    cover->sheets);
+	text_addf(ret, ", %s", day_format(cover->day, day));
+	if (cover->number > 0)
+		text_addf(ret, " (%lld)", (long long)cover->number);
+	text_addf(ret, ": %zu ", cover->sheets);
 	cover_words(c, "print-sheets", ret);
 	text_puts(ret, "</strong></p>\n<p>");
 	cover_words(c, "print-how", ret);

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "rules/vocabulary.h"
 
+enum { PATH_ROOM = 4096 };
+
 static const char *const endings[CHANNELS] = {
 	[CHANNEL_EMAIL] = "eml",
 	[CHANNEL_CHAT] = "json",
@@ -18,28 +20,14 @@ static const char *const endings[CHANNELS] = {
 	[CHANNEL_PRINT] = "html",
 };
 
-int
-spool_write(const char *spool, int64_t delivery, int channel, struct instant created,
-    const struct text *body, bool durable)
+void
+spool_name(struct day day, int64_t delivery, int channel, char ret[static SPOOL_NAME])
 {
-	char path[4096], day[DAY_TEXT];
-	int n, rc;
+	char text[DAY_TEXT];
 
-	day_format(civil_of_seconds(instant_floor(created)).day, day);
-	n = snprintf(path, sizeof path, "%s/%s", spool, day);
-	if (n < 0 || n >= (int)sizeof path - 64)
-		return FAIL(-ENAMETOOLONG, "spool folder name too long");
-	rc = folder_make(path);
-	if (rc < 0)
-		return rc;
-	snprintf(path + n, sizeof path - (size_t)n, "/d%08" PRId64 ".%s", delivery,
+	snprintf(ret, SPOOL_NAME, "%s/d%08" PRId64 ".%s", day_format(day, text), delivery,
 	    endings[channel]);
-	return file_write(path, text_string(body), body->len, durable);
 }
-
-/* ---- files for the printer ---- */
-
-enum { PATH_ROOM = 4096 };
 
 static int
 path_below(const char *spool, const char *name, char path[static PATH_ROOM])
@@ -48,6 +36,34 @@ path_below(const char *spool, const char *name, char path[static PATH_ROOM])
 
 	return n < 0 || n >= PATH_ROOM - 32 ? FAIL(-ENAMETOOLONG, "spool folder name too long") : 0;
 }
+
+static int
+folder_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+	int rc;
+
+	*slash = '\0';
+	rc = folder_make(path);
+	*slash = '/';
+	return rc;
+}
+
+int
+spool_write(const char *spool, int64_t delivery, int channel, struct instant created,
+    const struct text *body, bool durable)
+{
+	char path[PATH_ROOM], name[SPOOL_NAME];
+	int rc;
+
+	spool_name(civil_of_seconds(instant_floor(created)).day, delivery, channel, name);
+	rc = path_below(spool, name, path);
+	if (rc == 0)
+		rc = folder_of(path);
+	return rc == 0 ? file_write(path, text_string(body), body->len, durable) : rc;
+}
+
+/* ---- files for the printer ---- */
 
 void
 spool_print_name(struct day day, const char *kind, int64_t number, char ret[static SPOOL_NAME])
@@ -88,9 +104,7 @@ spool_publish(const char *spool, const char *name, bool durable)
 		rc = path_below(spool, "print/draft", draft);
 	if (rc < 0)
 		return rc;
-	*strrchr(path, '/') = '\0';
-	rc = folder_make(path);
-	path[strlen(path)] = '/';
+	rc = folder_of(path);
 	if (rc == 0)
 		rc = file_rename(draft, path, durable);
 	return rc == -ENOENT ? 0 : rc;

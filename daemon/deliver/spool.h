@@ -1,9 +1,11 @@
 /*
  * spool.h - the embedded channel: every delivery becomes a file.
  *
- *   SPOOL/DATE/dROW.{eml,ics,json,html}   DATE is the UTC day of the decision, so a repetition after
+ *   SPOOL/DATE/dROW.{eml,ics,json}        DATE is the UTC day of the decision, so a repetition after
  *                                         a crash lands on the same name with the same bytes
- *   SPOOL/print/DATE/NAME.html            many sheets in one file; DATE as the house counts days
+ *   SPOOL/DATE/dROW.html                  the sheets that fell due together, by the first one's ROW
+ *   SPOOL/print/DATE/NAME.html            those of a day, where paper has its hour; DATE of both as
+ *                                         the house counts days
  *   SPOOL/print/draft                     the next of these, before it has a name
  *
  * Written by rename: a reader sees a whole file or none.  A file that has its name is never written
@@ -22,6 +24,8 @@ int spool_write(const char *spool, int64_t delivery, int channel, struct instant
 
 /* ---- files for the printer ---- */
 enum { SPOOL_NAME = 64 };
+/* "2026-11-25/d00000012.eml", below the spool. */
+void spool_name(struct day day, int64_t delivery, int channel, char ret[static SPOOL_NAME]);
 /* "print/2026-11-25/letters-001.html", below the spool; kind: "letters". */
 void spool_print_name(struct day day, const char *kind, int64_t number, char ret[static SPOOL_NAME]);
 bool spool_has(const char *spool, const char *name);

@@ -2,7 +2,8 @@
  * Paper: what waits for the printer becomes files of up to 100 sheets, letters and cards apart.
  *
  * Sheets wait in the outbox, where a stop still reaches them, until the hour of printing of a working
- * day.  Then each file is written once, in four steps:
+ * day; without such an hour what falls due in one tick is a batch.  Each file is written once, in four
+ * steps:
  *
  *   leased ──▶ a draft, on the disk ──▶ settled, with the file's name (one commit) ──▶ named
  *
@@ -110,17 +111,32 @@ page_lease(struct engine *e, struct page *p, const struct sheet *sheets, size_t 
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 
+static void
+batch_name(const struct batch *b, char name[static SPOOL_NAME])
+{
+	if (b->number < 0)
+		spool_name(b->day, -b->number, CHANNEL_PRINT, name);
+	else
+		spool_print_name(b->day, kinds[b->paper], b->number, name);
+}
+
 /* A number of the day that no file has, also not one of a store that was put back from a backup. */
 static int
 page_name(struct engine *e, struct page *p, char name[static SPOOL_NAME])
 {
 	struct batch *b = &p->batch;
-	int rc = batch_number(e->o.db, b->day, b->paper, &b->number);
+	int rc = 0;
 
+	if (e->o.settings->print_at == PRINT_AT_ONCE)
+		b->number = -p->rows[0].row;
+	else
+		rc = batch_number(e->o.db, b->day, b->paper, &b->number);
 	if (rc < 0)
 		return rc;
 	for (;; b->number++) {
-		spool_print_name(b->day, kinds[b->paper], b->number, name);
+		batch_name(b, name);
+		if (b->number < 0)
+			return 0;
 		if (!spool_has(e->o.spool, name))
 			return 0;
 	}
@@ -195,7 +211,7 @@ draft_end(struct engine *e)
 	if (rc > 0)
 		rc = spool_draft_drop(e->o.spool);
 	else if (rc == 0) {
-		spool_print_name(b.day, kinds[b.paper], b.number, name);
+		batch_name(&b, name);
 		rc = spool_publish(e->o.spool, name, e->o.durable);
 		if (rc == 0)
 			rc = batch_published(e->o.db, b.row);

@@ -32,7 +32,7 @@ int
 batch_number(struct db *db, struct day day, enum paper paper, int64_t *ret)
 {
 	return db_int(db, ret, 1,
-	    "SELECT max(number) + 1 FROM batch WHERE day = ?1 AND paper = ?2", "ii", (int64_t)day.n,
+	    "SELECT max(max(number), 0) + 1 FROM batch WHERE day = ?1 AND paper = ?2", "ii", (int64_t)day.n,
 	    (int64_t)paper);
 }
 

@@ -273,8 +273,8 @@ delivery_expiry(const struct scene *s, struct instant now)
 }
 
 /*
- * A sheet waits for the next batch and at most a day longer; one that the next message would
- * overtake before that does not wait.
+ * Where paper has its hour, a sheet waits for the next batch and at most a day longer; one that the
+ * next message would overtake before that does not wait.
  */
 static void
 sheet_times(struct engine *e, const struct scene *s, struct instant now, struct delivery *d)
@@ -283,7 +283,7 @@ sheet_times(struct engine *e, const struct scene *s, struct instant now, struct 
 	struct instant next =
 	    s->o.has_next ? zone_instant(s->o.zone, s->o.next) : INSTANT_NEVER;
 
-	if (!instant_before(at, next))
+	if (e->o.settings->print_at == PRINT_AT_ONCE || !instant_before(at, next))
 		return;
 	d->due = at;
 	d->expires = instant_before(next, end) ? next : end;

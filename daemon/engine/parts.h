@@ -187,7 +187,8 @@ struct sheet {
 	enum paper paper;
 };
 struct batch {
-	int64_t row, number; /* number: of its day and paper, from 1 */
+	/* Of its day and paper, from 1; negative: at once, under the name of its first delivery. */
+	int64_t row, number;
 	struct day day;
 	enum paper paper;
 	size_t sheets;

@@ -150,7 +150,7 @@ main(int argc, char **argv)
 	if (argc < 5 || !parse_int(argv[3], 0, INT64_MAX, &crash_at))
 		return 2;
 	log_open("crash_engine", LOG_ERROR);
-	if (settings_load(NULL, argv[1], argv[2], &m.settings) != 0 ||
+	if (settings_load(getenv("CONFIG"), argv[1], argv[2], &m.settings) != 0 ||
 	    db_open(m.settings.state, &m.o.db) < 0)
 		return 3;
 	snprintf(spool, sizeof spool, "%s/spool", argv[1]);

@@ -61,9 +61,13 @@ def state_of(name, people, rule_base, start=DAY):
     return state, run
 
 
-def engine(state, *stretches, before=(), rule_base=None):
+HOUR = os.path.join(lib.scratch, "hour.yaml")
+write(HOUR, "print_at: 16:00\n")
+
+
+def engine(state, *stretches, before=(), rule_base=None, config=HOUR):
     return subprocess.run([*before, ENGINE, state, rule_base or base, "0", *stretches], capture_output=True,
-                          env={**os.environ, "DURABLE": "1"})
+                          env={**os.environ, "DURABLE": "1", "CONFIG": config})
 
 
 def files(state):
@@ -130,6 +134,18 @@ lib.check([len(sheets(p)) for _, p in sorted(files(away).items())] == [100, 30],
 away = fresh("away")
 engine(away, "2026-03-11T15:30:00Z", "2026-03-11T15:40:00Z")
 lib.check(not files(away) and rows(away, "SELECT DISTINCT state FROM delivery") == [(4,)], "for more than a day: expired, not piled up")
+
+# ---- without an hour: what falls due together is a file at once, under the name of the first of them ----
+once = rules(os.path.join(lib.scratch, "once"), rhythm="every: 3 days, at: 10:00, times: 1")
+now, _ = state_of("at-once", 20, once)
+nothing = os.path.join(lib.scratch, "nothing.yaml")
+write(nothing, "log_level: notice\n")
+engine(now, f"{DAY}T00:00:00Z", f"{DAY}T09:30:00Z", rule_base=once, config=nothing)
+lib.check([len(sheets(open(p).read())) for p in glob.glob(f"{now}/spool/*/*.html")] == [20], f"one file of all that is due: {os.listdir(now + '/spool')}")
+name, = {r[0] for r in rows(now, "SELECT receipt FROM delivery")}
+first = re.fullmatch(rf"{DAY}/d0*(\d+)\.html", name)
+lib.check(os.path.exists(f"{now}/spool/{name}") and sheets(open(f"{now}/spool/{name}").read())[0] ==
+          rows(now, f"SELECT p.id FROM delivery d JOIN person p ON p.row = d.person WHERE d.row = {first[1]}")[0][0], f"named by the first: {name}")
 
 # ---- a stop reaches what waits for the printer ----
 stopped = fresh("stopped")
@@ -209,7 +225,7 @@ for channel in ("print", "email"):
             db.execute("UPDATE delivery SET next_at = created_at")
     write(f"{state}/spool", "in the way")
     log = os.path.join(lib.scratch, channel + ".log")
-    daemon = subprocess.Popen([NUDGED, "--state", state, "--rules", rule_base, "--foreground"], stderr=open(log, "w"))
+    daemon = subprocess.Popen([NUDGED, "--config", HOUR, "--state", state, "--rules", rule_base, "--foreground"], stderr=open(log, "w"))
     try:
         end = time.monotonic() + 90
         while "spool" not in open(log).read() and time.monotonic() < end:

@@ -114,7 +114,9 @@ lib.nudge("people", "import", f"{lib.scratch}/people.csv", rules=rules, state=st
 name = lib.nudge("schedule", "bravo-week", "--start", "2026-03-02", rules=rules, state=state).stdout.decode().strip()
 for role in ("hr", "works-council"):
     lib.nudge("approve", name, "--as", role, rules=rules, state=state)
-lib.nudge("simulate", "--from", "2026-03-02", "--to", "2026-03-20", "--out", f"{lib.scratch}/out", rules=rules, state=state)
+hour = os.path.join(lib.scratch, "hour.yaml")
+open(hour, "w").write("print_at: 16:00\n")
+lib.nudge("--config", hour, "simulate", "--from", "2026-03-02", "--to", "2026-03-20", "--out", f"{lib.scratch}/out", rules=rules, state=state)
 seen = {"letter": 0, "card": 0}
 for path in sorted(glob.glob(f"{lib.scratch}/out/spool/print/*/*.html")):
     page, paper = open(path, encoding="utf-8").read(), "letter" if "letters" in path else "card"
