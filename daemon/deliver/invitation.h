@@ -50,7 +50,8 @@ int invitations_withdraw(struct db *db, enum invitation_scope scope, int64_t key
 int invitation_move(struct db *db, const struct invitation *i, struct instant now);
 /*
  * Withdraw all of a person who is being erased.  What a withdrawal still needs stays until it is
- * settled: the address, and nothing else about the person; then invitations_follow() removes it.
+ * settled, or until it is known that none is needed: the address, and nothing else about the person;
+ * then invitations_follow() removes it.  What is being sent right now is asked to stop.
  */
 int invitations_erase(struct db *db, int64_t person, const char *address, struct instant now);
 

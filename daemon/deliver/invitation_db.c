@@ -163,7 +163,11 @@ static const char *const erasures[] = {
 	"DELETE FROM decision WHERE enrolment IN (SELECT row FROM enrolment WHERE person = ?1)"
 	" AND NOT EXISTS (SELECT 1 FROM invitation i WHERE i.enrolment = decision.enrolment"
 	" AND i.occurrence = decision.occurrence)",
-	"UPDATE delivery SET person = -enrolment WHERE person = ?1 AND kind = 2 AND state < 2",
+	/* What was sent says whether there is anything to withdraw; what is being sent is asked to stop. */
+	"UPDATE delivery SET person = -enrolment, reason = '',"
+	" halted = CASE WHEN state = 1 AND kind < 2 THEN 'erased' ELSE halted END"
+	" WHERE person = ?1 AND channel = 2 AND EXISTS (SELECT 1 FROM invitation i"
+	" WHERE i.enrolment = delivery.enrolment AND i.occurrence = delivery.occurrence)",
 	"UPDATE enrolment SET person = -row, total = (SELECT count(*) FROM decision c"
 	" WHERE c.enrolment = enrolment.row AND c.verdict = 0) WHERE person = ?1 AND EXISTS (SELECT 1 FROM invitation i"
 	" WHERE i.enrolment = enrolment.row)",
@@ -180,10 +184,10 @@ invitations_erase(struct db *db, int64_t person, const char *address, struct ins
 
 	if (rc == 0)
 		rc = db_run(db,
-		    "UPDATE invitation SET address = ?2 WHERE person = ?1 AND EXISTS (SELECT 1 FROM"
-		    " delivery d WHERE d.enrolment = invitation.enrolment"
+		    "UPDATE invitation SET address = ?2 WHERE person = ?1 AND (todo = 1 OR EXISTS"
+		    " (SELECT 1 FROM delivery d WHERE d.enrolment = invitation.enrolment"
 		    " AND d.occurrence = invitation.occurrence AND d.channel = 2 AND d.kind = 2"
-		    " AND d.state < 2)",
+		    " AND d.state < 2))",
 		    "is", person, address);
 	for (size_t i = 0; rc == 0 && i < sizeof erasures / sizeof *erasures; i++)
 		rc = db_run(db, erasures[i], "i", person);
@@ -295,15 +299,18 @@ static int
 erased_clean(struct db *db, int64_t *ret_n)
 {
 	static const char *const last[] = {
-		"DELETE FROM delivery WHERE person IN (SELECT person FROM invitation WHERE address = '-')",
+		"DELETE FROM delivery WHERE person < 0 AND (enrolment, occurrence) IN"
+		" (SELECT enrolment, occurrence FROM invitation WHERE address = '-')",
 		"DELETE FROM decision WHERE (enrolment, occurrence) IN (SELECT enrolment, occurrence"
 		" FROM invitation WHERE address = '-')",
 		"DELETE FROM invitation WHERE address = '-'",
 		"DELETE FROM enrolment WHERE person = -row AND NOT EXISTS (SELECT 1 FROM invitation i"
 		" WHERE i.enrolment = enrolment.row)",
+		"UPDATE enrolment SET total = (SELECT count(*) FROM decision c"
+		" WHERE c.enrolment = enrolment.row AND c.verdict = 0) WHERE person = -row",
 	};
 	int rc = db_run(db,
-	    "UPDATE invitation SET address = '-' WHERE address <> '' AND NOT EXISTS (SELECT 1 FROM"
+	    "UPDATE invitation SET address = '-' WHERE address <> '' AND todo = 0 AND NOT EXISTS (SELECT 1 FROM"
 	    " delivery d WHERE d.enrolment = invitation.enrolment"
 	    " AND d.occurrence = invitation.occurrence AND d.state < 2)",
 	    "");

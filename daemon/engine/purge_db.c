@@ -1,7 +1,7 @@
 /*
  * What is old is deleted, and counts are left (RELIABILITY.md 6).
  *
- *   deliveries, skipped moments, events   after 90 days
+ *   deliveries, skipped moments, events   after 90 days; of an invitation not before its event
  *   answers                               after privacy.keep_answers of house.yaml
  *   contacts                              with their delivery, but for each person's newest
  *
@@ -35,13 +35,13 @@ enum { PURGE_BATCH = 500 };
 
 /* One row that may be old; what a table lacks is 0 or "". */
 struct old {
-	int64_t row, run, person, enrolment, state;
+	int64_t row, run, person, enrolment, state, channel;
 	const char *occurrence;
 	struct instant at;
 };
 struct purge {
 	struct engine *e;
-	struct instant horizon;
+	struct instant horizon, now;
 	int64_t cursor, newest, n; /* last row looked at; the row that stays; rows deleted */
 	bool over;                 /* the first row that is too young was seen */
 };
@@ -65,13 +65,31 @@ count_add(struct db *db, int64_t run, const char *what)
 
 /* ---- the tables: how the next rows are read, and what happens to an old one ---- */
 
+/* An event ahead may still move or be withdrawn, for which all that was told of it is needed. */
 static int
-delivery_purge(struct db *db, const struct old *o)
+is_ahead(const struct purge *p, const struct old *o, int64_t *ret)
 {
+	*ret = 0;
+	return o->channel != CHANNEL_CALENDAR
+	    ? 0
+	    : db_int(p->e->o.db, ret, 0,
+		  "SELECT 1 FROM invitation WHERE enrolment = ?1 AND occurrence = ?2"
+		  " AND (starts_at > ?3 OR todo = 1 OR address <> '')",
+		  "isi", o->enrolment, o->occurrence, p->now.us);
+}
+
+static int
+delivery_purge(const struct purge *p, const struct old *o)
+{
+	struct db *db = p->e->o.db;
+	int64_t ahead;
 	int rc;
 
 	if (o->state < DELIVERY_DELIVERED || o->state >= DELIVERY_STATES)
 		return 0;
+	rc = is_ahead(p, o, &ahead);
+	if (rc < 0 || ahead)
+		return rc;
 	rc = count_add(db, o->run, delivery_state_names[o->state]);
 	if (rc == 0)
 		rc = db_run(db, "DELETE FROM delivery WHERE row = ?1", "i", o->row);
@@ -91,8 +109,9 @@ delivery_purge(struct db *db, const struct old *o)
 }
 
 static int
-answer_purge(struct db *db, const struct old *o)
+answer_purge(const struct purge *p, const struct old *o)
 {
+	struct db *db = p->e->o.db;
 	int rc = count_add(db, o->run, "answers");
 
 	if (rc == 0)
@@ -108,8 +127,9 @@ answer_purge(struct db *db, const struct old *o)
 }
 
 static int
-event_purge(struct db *db, const struct old *o)
+event_purge(const struct purge *p, const struct old *o)
 {
+	struct db *db = p->e->o.db;
 	int rc = count_add(db, 0, "events");
 
 	if (rc == 0)
@@ -119,22 +139,22 @@ event_purge(struct db *db, const struct old *o)
 
 static const struct table {
 	const char *newest, *next, *oldest;
-	int (*purge)(struct db *db, const struct old *o);
+	int (*purge)(const struct purge *p, const struct old *o);
 	bool answers; /* has a horizon of its own */
 } tables[] = {
 	{ "SELECT max(row) FROM delivery",
-	    "SELECT row, run, person, enrolment, state, occurrence, created_at FROM delivery"
+	    "SELECT row, run, person, enrolment, state, occurrence, created_at, channel FROM delivery"
 	    " WHERE row > ?1 ORDER BY row LIMIT ?2",
 	    "SELECT created_at FROM delivery WHERE row < (SELECT max(row) FROM delivery)"
 	    " ORDER BY row LIMIT 1",
 	    delivery_purge, false },
 	{ "SELECT max(row) FROM answer",
-	    "SELECT a.row, n.run, a.person, a.enrolment, 0, a.occurrence, a.at FROM answer a"
+	    "SELECT a.row, n.run, a.person, a.enrolment, 0, a.occurrence, a.at, -1 FROM answer a"
 	    " JOIN enrolment n ON n.row = a.enrolment WHERE a.row > ?1 ORDER BY a.row LIMIT ?2",
 	    "SELECT at FROM answer WHERE row < (SELECT max(row) FROM answer) ORDER BY row LIMIT 1",
 	    answer_purge, true },
 	{ "SELECT max(row) FROM event",
-	    "SELECT row, 0, person, 0, 0, '', at FROM event WHERE row > ?1 ORDER BY row LIMIT ?2",
+	    "SELECT row, 0, person, 0, 0, '', at, -1 FROM event WHERE row > ?1 ORDER BY row LIMIT ?2",
 	    "SELECT at FROM event WHERE row < (SELECT max(row) FROM event) ORDER BY row LIMIT 1",
 	    event_purge, false },
 };
@@ -153,7 +173,8 @@ rows_read(struct purge *p, const struct table *t, struct old *rows, size_t *ret_
 			.enrolment = stmt_int(s, 3),
 			.state = stmt_int(s, 4),
 			.occurrence = stmt_copy(s, 5, p->e->mem),
-			.at = { stmt_int(s, 6) } };
+			.at = { stmt_int(s, 6) },
+			.channel = stmt_int(s, 7) };
 	return rc < 0 ? rc : 0;
 }
 
@@ -170,7 +191,7 @@ table_batch(struct purge *p, const struct table *t)
 		rc = rows_read(p, t, rows, &n);
 	for (size_t i = 0; rc >= 0 && i < n && !p->over; i++) {
 		p->over = !instant_before(rows[i].at, p->horizon) || rows[i].row >= p->newest;
-		if (!p->over && (rc = t->purge(p->e->o.db, &rows[i])) > 0)
+		if (!p->over && (rc = t->purge(p, &rows[i])) > 0)
 			deleted++;
 	}
 	if (rc >= 0)
@@ -184,9 +205,10 @@ table_batch(struct purge *p, const struct table *t)
 }
 
 static int
-table_purge(struct engine *e, const struct table *t, struct instant horizon, int64_t *n)
+table_purge(struct engine *e, const struct table *t, struct instant horizon, struct instant now,
+    int64_t *n)
 {
-	struct purge p = { .e = e, .horizon = horizon };
+	struct purge p = { .e = e, .horizon = horizon, .now = now };
 	int rc = db_int(e->o.db, &p.newest, 0, t->newest, "");
 
 	while (rc == 0 && !p.over) {
@@ -304,7 +326,7 @@ pass(struct engine *e, struct instant now)
 
 	for (size_t i = 0; rc == 0 && i < sizeof tables / sizeof *tables; i++)
 		rc = table_purge(
-		    e, &tables[i], tables[i].answers ? answers_horizon(e, now) : horizon, &n);
+		    e, &tables[i], tables[i].answers ? answers_horizon(e, now) : horizon, now, &n);
 	if (rc == 0)
 		rc = moments_purge(e, horizon, &n);
 	if (rc == 0)

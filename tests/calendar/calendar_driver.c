@@ -7,7 +7,8 @@
  *   tick TIME                       everything that is due until then
  *   post FATE TIME                  take what waits for the calendar, write OUT/dROW.{eml,ics}, settle:
  *                                   delivered (receipt "ROW"), uncertain, again, never
- *   take TIME                       lease what waits and keep it in hand
+ *   one FATE TIME                   the same of the first that waits
+ *   take TIME                       lease what waits, write it and keep it in hand
  *   settle FATE TIME                the postman comes back with what is in hand
  *   rules DIR TIME                  swap to another rule base
  *   restart DIR TIME                another process, with that rule base
@@ -51,6 +52,7 @@ struct life {
 	char spool[1024];
 	struct arena *mem;
 	struct delivery *hand;
+	const char *why[HAND];
 	size_t n_hand;
 };
 
@@ -91,21 +93,6 @@ tick(struct life *a, struct instant until)
 }
 
 static int
-take(struct life *a)
-{
-	const struct lane lane = { CHANNEL_CALENDAR, "" };
-	int rc = db_begin(a->o.db);
-
-	arena_reset(a->mem);
-	if (rc == 0)
-		rc = outbox_expire(a->o.db, a->now);
-	if (rc == 0)
-		rc = outbox_claim(a->o.db, a->mem, &lane, a->now, lease,
-		    a->settings.ways[CHANNEL_CALENDAR] == WAY_CALDAV, HAND, &a->hand, &a->n_hand);
-	return rc == 0 ? db_commit(a->o.db) : rc;
-}
-
-static int
 write_one(struct life *a, const struct delivery *d, const char **ret_why)
 {
 	static const char *const kinds[] = { "message", "update", "withdrawal" };
@@ -125,22 +112,40 @@ write_one(struct life *a, const struct delivery *d, const char **ret_why)
 }
 
 static int
+take(struct life *a, size_t most)
+{
+	const struct lane lane = { CHANNEL_CALENDAR, "" };
+	int rc = db_begin(a->o.db);
+
+	arena_reset(a->mem);
+	if (rc == 0)
+		rc = outbox_expire(a->o.db, a->now);
+	if (rc == 0)
+		rc = outbox_claim(a->o.db, a->mem, &lane, a->now, lease,
+		    a->settings.ways[CHANNEL_CALENDAR] == WAY_CALDAV, most, &a->hand, &a->n_hand);
+	if (rc == 0)
+		rc = db_commit(a->o.db);
+	for (size_t i = 0; rc == 0 && i < a->n_hand; i++) {
+		a->why[i] = NULL;
+		rc = write_one(a, &a->hand[i], &a->why[i]);
+	}
+	return rc;
+}
+
+static int
 settle(struct life *a, const char *fate)
 {
 	int f = parse_word(fate, fate_names, FATES), rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < a->n_hand; i++) {
 		struct outcome o = { .fate = (enum fate)f, .reason = "" };
-		const char *why = NULL;
 
-		rc = write_one(a, &a->hand[i], &why);
-		if (why != NULL) {
-			o = (struct outcome){ .fate = FATE_OURS, .reason = why };
-			printf("%" PRId64 " dead %s\n", a->hand[i].row, why);
+		if (a->why[i] != NULL) {
+			o = (struct outcome){ .fate = FATE_OURS, .reason = a->why[i] };
+			printf("%" PRId64 " dead %s\n", a->hand[i].row, a->why[i]);
 		} else if (f == FATE_DELIVERED)
 			snprintf(o.receipt, sizeof o.receipt, "\"%" PRId64 "\"", a->hand[i].row);
-		if (rc == 0)
-			rc = db_begin(a->o.db);
+		rc = db_begin(a->o.db);
 		if (rc == 0)
 			rc = outbox_settle(a->o.db, a->hand[i].row, lease, &o, a->now,
 			    instant_add(a->now, SPAN_MINUTES(1)));
@@ -187,10 +192,10 @@ act(struct life *a, char w[WORDS][256], int n)
 	if (strcmp(w[0], "tick") == 0)
 		return tick(a, until);
 	a->now = until;
-	if (strcmp(w[0], "post") == 0)
-		return take(a) == 0 ? settle(a, w[1]) : 3;
+	if (strcmp(w[0], "post") == 0 || strcmp(w[0], "one") == 0)
+		return take(a, w[0][0] == 'o' ? 1 : HAND) == 0 ? settle(a, w[1]) : 3;
 	if (strcmp(w[0], "take") == 0)
-		return take(a);
+		return take(a, HAND);
 	if (strcmp(w[0], "settle") == 0)
 		return settle(a, w[1]);
 	if (strcmp(w[0], "rules") == 0 || strcmp(w[0], "restart") == 0)

@@ -264,18 +264,68 @@ rows = live(state, "forget B 2027-02-01T12:00:00Z", "post delivered 2027-02-01T1
 row = only(rows, "withdrawal", "B")["B"]
 mail, event = judged(row[6], "CANCEL")
 lib.check(b"Naam" not in row[6] and event["SEQUENCE"] == 1, "without the name")
-leftovers = [path for path in glob.glob(f"{state}/**", recursive=True) if os.path.isfile(path)
-             and (b"b.zwaluw" in open(path, "rb").read().lower() or b"Naam B" in open(path, "rb").read())]
-lib.check(not leftovers, f"no trace of an erased person: {leftovers}")
-db = sqlite3.connect(f"{state}/nudged.db")
-for table in ("invitation", "delivery", "enrolment"):
-    lib.check(db.execute(f"SELECT count(*) FROM {table} WHERE person < 0").fetchone() == (0,), f"nothing is left in {table}")
-db.close()
+
+
+def nothing_left(what):
+    leftovers = [path for path in glob.glob(f"{state}/**", recursive=True) if os.path.isfile(path)
+                 and (b"b.zwaluw" in open(path, "rb").read().lower() or b"Naam B" in open(path, "rb").read())]
+    lib.check(not leftovers, f"{what}: no trace of an erased person: {leftovers}")
+    with sqlite3.connect(f"{state}/nudged.db") as db:
+        for table in ("invitation", "delivery", "enrolment"):
+            lib.check(db.execute(f"SELECT count(*) FROM {table} WHERE person < 0").fetchone() == (0,), f"{what}: nothing is left in {table}")
+
+
+nothing_left("delivered")
 state, (run,) = begin()
 live(state, "tick 2027-02-01T07:59:00Z", "tick 2027-02-01T10:00:00Z", "forget B 2027-02-01T12:00:00Z")
 db = sqlite3.connect(f"{state}/nudged.db")
 lib.check(db.execute("SELECT count(*) FROM invitation").fetchone() == (2,), "what was never sent is erased at once")
 db.close()
+
+# in the postman's hand at that moment: the withdrawal follows as soon as it is known that it is needed
+for way in ("smtp", "caldav"):
+    for fate, follows in (("delivered", ["B"]), ("uncertain", ["B"]), ("again", []), ("never", [])):
+        state, (run,) = begin()
+        rows = live(state, "tick 2027-02-01T07:59:00Z", "tick 2027-02-01T10:00:00Z", "take 2027-02-01T10:00:01Z",
+                    "forget B 2027-02-01T10:00:02Z", "tick 2027-02-01T10:00:30Z", f"settle {fate} 2027-02-01T10:00:40Z",
+                    "tick 2027-02-01T10:05:00Z", "post delivered 2027-02-01T10:05:01Z", "tick 2027-02-01T10:06:00Z", way=way)
+        withdrawn = [r for r in rows if r[1] == "withdrawal"]
+        only(withdrawn, "withdrawal", *follows)
+        lib.check(all(b"Naam" not in r[6] and r[4] in [m[4] for m in rows if m[1] == "message"] for r in withdrawn), f"{fate}: of it, without the name")
+        lib.check(fate != "delivered" or all(r[5] != "-" for r in withdrawn), f"{fate}: with the receipt of what arrived")
+        nothing_left(f"in hand, {way}, {fate}")
+# an update in hand: what arrived before it is withdrawn whatever became of the update
+for fate in ("delivered", "again", "never"):
+    state, (run,) = begin()
+    live(state, *SENT)
+    rows = live(state, f"rules {moved} 2027-02-01T13:00:00Z", "tick 2027-02-01T13:00:01Z", "take 2027-02-01T13:00:02Z",
+                "forget B 2027-02-01T13:00:03Z", f"settle {fate} 2027-02-01T13:00:04Z", "tick 2027-02-01T13:00:30Z",
+                "post delivered 2027-02-01T13:05:00Z", "tick 2027-02-01T13:06:00Z")
+    found = only([r for r in rows if r[1] == "withdrawal"], "withdrawal", "B")
+    lib.check(judged(found["B"][6], "CANCEL")[1]["SEQUENCE"] == 2 if found else False, f"{fate}: above the update's number")
+    nothing_left(f"an update in hand, {fate}")
+# two invitations of one run: the end of one withdrawal takes nothing of the other along
+far = rule_base("far", EVENT.replace("+2 days", "+9 days"))
+state, (run,) = begin()
+rows = live(state, *SENT, "tick 2027-02-08T07:59:00Z", "tick 2027-02-08T10:00:00Z", "post delivered 2027-02-08T10:00:01Z",
+            "forget B 2027-02-08T12:00:00Z", "one delivered 2027-02-08T12:00:01Z", "tick 2027-02-08T12:00:02Z",
+            "post delivered 2027-02-08T12:00:03Z", "tick 2027-02-08T12:00:04Z", rules=far)
+only(rows[6:], "withdrawal", "B", "B")
+nothing_left("two at once")
+
+# ---- an event that lies further ahead than deliveries are kept ----
+year = rule_base("year", EVENT.replace("+2 days", "+120 days"))
+state, (run,) = begin()
+live(state, *SENT, "tick 2027-02-08T07:59:00Z", "tick 2027-02-08T10:00:00Z", "post delivered 2027-02-08T10:00:01Z", rules=year)
+rows = live(state, "tick 2027-05-20T10:00:00Z", f"cancel {run} 2027-05-20T10:01:00Z", "tick 2027-05-20T10:02:00Z", "post delivered 2027-05-20T10:03:00Z", rules=year)
+only(rows, "withdrawal", *"AABBCC")
+state, (run,) = begin()
+live(state, *SENT, "tick 2027-02-08T07:59:00Z", "tick 2027-02-08T10:00:00Z", "post delivered 2027-02-08T10:00:01Z", "tick 2027-06-03T10:00:00Z", rules=year)
+with sqlite3.connect(f"{state}/nudged.db") as db:
+    lib.check(db.execute("SELECT count(*) FROM invitation").fetchone() == (3,), "those whose event is over are deleted, the others stay")
+live(state, "tick 2027-06-11T10:00:00Z", rules=year)
+with sqlite3.connect(f"{state}/nudged.db") as db:
+    lib.check(db.execute("SELECT count(*) FROM invitation").fetchone() == (1,), "and then all but the newest row's")
 
 # ---- CalDAV gets the object at rest ----
 state, (run,) = begin()
