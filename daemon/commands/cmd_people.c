@@ -135,6 +135,17 @@ invitations_forget(struct db *db, const struct person *p, struct instant now)
 	return invitations_erase(db, p->row, p->email, now);
 }
 
+/* Noted before it is shown, so that an export tells of itself too.  1: there is no such person. */
+static int
+noted(struct command *c, const char *verb, const char *id)
+{
+	SCOPED(arena_free) struct arena *mem = arena_new("person", 16 << 20);
+	struct person *p;
+	int rc = person_find(c->db, mem, id, &p);
+
+	return rc == 0 ? look_note(c->db, verb, id, c->now) : rc;
+}
+
 static int
 one(struct command *c, const char *verb, const char *id)
 {
@@ -142,7 +153,11 @@ one(struct command *c, const char *verb, const char *id)
 
 	if (rc != 0)
 		return rc;
-	if (strcmp(verb, "show") == 0)
+	if (strcmp(verb, "forget") != 0)
+		rc = noted(c, verb, id);
+	if (rc != 0)
+		;
+	else if (strcmp(verb, "show") == 0)
 		rc = show(c, id);
 	else if (strcmp(verb, "export") == 0)
 		rc = person_export(c->db, id, stdout);

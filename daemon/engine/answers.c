@@ -17,6 +17,8 @@
 #include "people/people.h"
 #include "store/db.h"
 
+enum { ANSWERS_NEAR = 64 };
+
 const char *
 engine_why(const struct engine *e)
 {
@@ -175,6 +177,23 @@ runs_refresh(struct engine *e)
 }
 
 static int
+answer_unknown(struct engine *e, const struct run *run, const char *answer)
+{
+	const struct campaign *k = run->campaign;
+	const char *words[STANDING_ANSWERS + ANSWERS_NEAR], *near;
+	size_t n = 0;
+
+	for (; n < STANDING_ANSWERS; n++)
+		words[n] = standing_answers[n];
+	for (size_t i = 0; i < k->n_answers && i < ANSWERS_NEAR; i++)
+		words[n++] = k->answers[i].id;
+	near = nearest_word(answer, words, n);
+	return refuse(e, ENGINE_UNKNOWN, "'%.60s' is not an answer of %.60s%s%s%s", answer,
+	    run->campaign_id, near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+	    near != NULL ? "'?" : "");
+}
+
+static int
 answer_once(struct engine *e, const char *person, const char *run_id, const char *answer,
     struct instant at)
 {
@@ -192,8 +211,7 @@ answer_once(struct engine *e, const char *person, const char *run_id, const char
 		return refuse(e, ENGINE_UNKNOWN, "there is no run '%s' (nudge runs lists them)", run_id);
 	if (parse_word(answer, standing_answers, STANDING_ANSWERS) < 0 &&
 	    campaign_answer(run->campaign, answer) == NULL)
-		return refuse(
-		    e, ENGINE_UNKNOWN, "'%s' is not an answer of %s", answer, run->campaign_id);
+		return answer_unknown(e, run, answer);
 	rc = person_find(e->o.db, e->mem, person, &p);
 	if (rc > 0)
 		return refuse(e, ENGINE_UNKNOWN, "there is no person '%s' on the roster", person);

@@ -442,26 +442,45 @@ roster_apply(struct db *db, const struct roster *r, struct instant now, bool dry
 
 /* ---- export and erasure ---- */
 
+/* Notes of the log about one person: who looked at them. */
+#define ABOUT_PERSON                                                                           \
+	"subject = (SELECT id FROM person WHERE row = ?1) AND action IN ('why', 'show', 'export')"
+
 static const struct {
 	const char *name, *sql;
 	const char *columns;
 } kept[] = {
+	{ "record", "SELECT joined_at, left_at, changed_at, stopped_all FROM person WHERE row = ?1",
+	    "joined_at left_at changed_at stopped_all" },
 	{ "enrolments",
-	    "SELECT r.id, e.state, e.total, e.unanswered FROM enrolment e JOIN run r ON r.row = e.run"
-	    " WHERE e.person = ?1",
-	    "run state contacts unanswered" },
+	    "SELECT r.id, e.state, e.anchor, e.k, e.total, e.unanswered, e.answered, e.quiet_until,"
+	    " e.slowed, e.offered FROM enrolment e JOIN run r ON r.row = e.run WHERE e.person = ?1",
+	    "run state anchor k contacts unanswered answered quiet_until slowed offered" },
+	{ "planned",
+	    "SELECT r.id, u.at, u.k, u.follow FROM due u JOIN enrolment e ON e.row = u.enrolment"
+	    " JOIN run r ON r.row = e.run WHERE e.person = ?1",
+	    "run at k follow" },
 	{ "decisions",
-	    "SELECT d.occurrence, d.at, d.verdict, d.message, d.reasons, d.answer FROM decision d"
+	    "SELECT d.occurrence, d.at, d.verdict, d.message, d.angle, d.frame, d.channel, d.messenger,"
+	    " d.language, d.number, d.probability, d.reasons, d.answer, d.rules FROM decision d"
 	    " JOIN enrolment e ON e.row = d.enrolment WHERE e.person = ?1",
-	    "occurrence at verdict message reasons answer" },
+	    "occurrence at verdict message angle frame channel messenger language number probability"
+	    " reasons answer rules" },
 	{ "deliveries",
 	    "SELECT row, occurrence, channel, state, created_at, settled_at, attempts, reason, receipt"
 	    " FROM delivery WHERE person = ?1",
 	    "delivery occurrence channel state created_at settled_at attempts reason receipt" },
+	{ "invitations",
+	    "SELECT r.id, i.occurrence, i.starts_at, i.ends_at, i.zone, i.decided_at, i.wish"
+	    " FROM invitation i JOIN run r ON r.row = i.run WHERE i.person = ?1",
+	    "run occurrence starts_at ends_at zone decided_at wish" },
+	{ "feed", "SELECT name, stale FROM feed WHERE person = ?1", "name stale" },
 	{ "answers", "SELECT answer, at, occurrence FROM answer WHERE person = ?1",
 	    "answer at occurrence" },
-	{ "contacts", "SELECT at FROM contact WHERE person = ?1", "at" },
+	{ "contacts", "SELECT at, frame FROM contact WHERE person = ?1", "at frame" },
 	{ "events", "SELECT name, at FROM event WHERE person = ?1", "name at" },
+	{ "looks",
+	    "SELECT at, actor, action FROM audit WHERE " ABOUT_PERSON " ORDER BY row", "at actor action" },
 	{ "done", "SELECT campaign, at FROM completion WHERE person = ?1", "campaign at" },
 };
 
@@ -526,6 +545,7 @@ static const char *const erasures[] = {
 	"DELETE FROM event WHERE person = ?1",
 	"DELETE FROM completion WHERE person = ?1",
 	"DELETE FROM enrolment WHERE person = ?1",
+	"DELETE FROM audit WHERE " ABOUT_PERSON,
 	"DELETE FROM person WHERE row = ?1",
 };
 

@@ -91,7 +91,9 @@ lib.check({"time", "person", "run", "campaign", "occurrence", "verdict", "messag
 says(0, [run + ": paused"], "pause", run, where="stdout")
 says(1, ["does not allow"], "pause", run)
 says(0, [run + ": approved"], "resume", run, where="stdout")
-says(1, ["not an answer of bravo-week"], "answer", "E0040", run, "yess")
+says(1, ["not an answer of bravo-week", "did you mean 'yes'?"], "answer", "E0040", run, "yess")
+says(1, ["not an answer of bravo-week", "did you mean 'stop'?"], "answer", "E0040", run, "stopp")
+says(1, ["'quatsch' is not an answer of bravo-week\n"], "answer", "E0040", run, "quatsch")
 says(0, [run + ": cancelled"], "cancel", run, where="stdout")
 says(1, ["does not allow"], "resume", run)
 
