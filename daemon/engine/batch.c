@@ -120,6 +120,17 @@ batch_name(const struct batch *b, char name[static SPOOL_NAME])
 		spool_print_name(b->day, kinds[b->paper], b->number, name);
 }
 
+/* Its file is named by it: it is delivered and cannot come back, as one that is dead could. */
+static int64_t
+first_sheet(const struct page *p)
+{
+	size_t i = 0;
+
+	while (i + 1 < p->n && p->why[i] != NULL)
+		i++;
+	return p->rows[i].row;
+}
+
 /* A number of the day that no file has, also not one of a store that was put back from a backup. */
 static int
 page_name(struct engine *e, struct page *p, char name[static SPOOL_NAME])
@@ -128,7 +139,7 @@ page_name(struct engine *e, struct page *p, char name[static SPOOL_NAME])
 	int rc = 0;
 
 	if (e->o.settings->print_at == PRINT_AT_ONCE)
-		b->number = -p->rows[0].row;
+		b->number = -first_sheet(p);
 	else
 		rc = batch_number(e->o.db, b->day, b->paper, &b->number);
 	if (rc < 0)

@@ -38,6 +38,8 @@ event: { start: +3 days 12:30, length: 30 minutes, place: Garden }
 
 A walk.
 """)
+write(f"{lib.scratch}/hour.yaml", "print_at: 16:00\n")
+os.environ["CONFIG"] = f"{lib.scratch}/hour.yaml"
 state, csv = os.path.join(lib.scratch, "state"), os.path.join(lib.scratch, "people.csv")
 write(csv, "id,name,email,team,role,shoe_size\nCANARY1,Ann Example,ann@zorg.example,a,employee,39\nOTHER,Bob Example,bob@zorg.example,a,employee,44\n")
 
