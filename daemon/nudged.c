@@ -86,8 +86,9 @@ state_lock(struct daemon *d)
 		    d->settings.state);
 		return -EBUSY;
 	}
+	/* In place, for a full disk may have no room for another; who has the lock is only for people. */
 	n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-	if (ftruncate(d->lock, 0) < 0 || pwrite(d->lock, pid, (size_t)n, 0) < 0)
+	if ((pwrite(d->lock, pid, (size_t)n, 0) < 0 || ftruncate(d->lock, n) < 0) && errno != ENOSPC)
 		return FAIL(-errno, "%s: %s", path, strerror(errno));
 	return 0;
 }

@@ -54,7 +54,11 @@ map(const char *dir, int flags, int protection, struct record **ret)
 	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
+	/* With its room on the disk: a page that cannot be had later would be the end of us. */
 	if (flags & O_CREAT && ftruncate(fd, sizeof **ret) < 0)
+		rc = -errno;
+	if (rc == 0 && flags & O_CREAT && (rc = -posix_fallocate(fd, 0, sizeof **ret)) < 0 &&
+	    ftruncate(fd, 0) < 0)
 		rc = -errno;
 	if (rc == 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
 			   (size_t)st.st_size != sizeof **ret))

@@ -21,6 +21,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "store/schema.h"
@@ -45,11 +46,23 @@ struct db {
 	int64_t commits;
 };
 
+/* Also where it shows as an I/O error: the index of the log lies in memory that a full disk cannot give. */
+static bool
+disk_is_full(sqlite3 *h)
+{
+	int code = sqlite3_errcode(h) & 0xff;
+
+	return code == SQLITE_FULL ||
+	    ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) && sqlite3_system_errno(h) == ENOSPC);
+}
+
 static int
 failed(struct db *db, const char *what)
 {
-	return FAIL(sqlite3_errcode(db->h) == SQLITE_FULL ? -ENOSPC : -EIO, "%s: %s", what,
-	    sqlite3_errmsg(db->h));
+	bool full = disk_is_full(db->h);
+
+	return FAIL(full ? -ENOSPC : -EIO, "%s: %s", what,
+	    full ? "the disk is full" : sqlite3_errmsg(db->h));
 }
 
 int
@@ -152,21 +165,19 @@ kept_find(struct db *db, const char *sql)
 }
 
 /* A statement of this text that nobody uses: a kept one, or prepared now and kept if there is room. */
-static struct stmt *
-stmt_take(struct db *db, const char *sql)
+static int
+stmt_take(struct db *db, const char *sql, struct stmt **ret)
 {
 	struct stmt *s = kept_find(db, sql);
 	sqlite3_stmt *q;
 
 	if (s != NULL) {
 		s->busy = true;
-		return s;
+		*ret = s;
+		return 0;
 	}
-	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &q, NULL) !=
-	    SQLITE_OK) {
-		failed(db, sql);
-		return NULL;
-	}
+	if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &q, NULL) != SQLITE_OK)
+		return failed(db, sql);
 	if (db->n_kept < KEPT)
 		s = &db->kept[db->n_kept++];
 	else if ((s = calloc(1, sizeof *s)) == NULL)
@@ -174,7 +185,8 @@ stmt_take(struct db *db, const char *sql)
 	*s = (struct stmt){
 		.q = q, .db = db, .sql = sql, .busy = true, .kept = s >= db->kept && s < db->kept + KEPT
 	};
-	return s;
+	*ret = s;
+	return 0;
 }
 
 void
@@ -232,12 +244,11 @@ static int
 query_va(struct db *db, struct stmt **ret, const char *sql, const char *fmt, va_list ap,
     sqlite3_destructor_type copy)
 {
-	SCOPED(stmt_done) struct stmt *s = stmt_take(db, sql);
+	SCOPED(stmt_done) struct stmt *s = NULL;
+	int rc = stmt_take(db, sql, &s);
 
-	if (s == NULL)
-		return -EIO;
-	int rc = bind_all(s, fmt, ap, copy);
-
+	if (rc == 0)
+		rc = bind_all(s, fmt, ap, copy);
 	if (rc < 0)
 		return rc;
 	*ret = s;
@@ -423,7 +434,7 @@ db_floor_keep(struct db *db)
 
 /* ---- the reserve ---- */
 
-enum { RESERVE_BYTES = 1 << 20 };
+enum { RESERVE_BYTES = 1 << 20, RESERVE_STEP = 64 << 10 };
 
 static bool
 reserve_path(const struct db *db, char *buf, size_t room)
@@ -432,19 +443,24 @@ reserve_path(const struct db *db, char *buf, size_t room)
 	       snprintf(buf, room, "%s/reserve", db->folder) < (int)room;
 }
 
-/* Made when there is room; a disk that is full already has none to give. */
+/* As much of it as there is room for: on a full disk what opening the database left of it. */
 static void
 reserve_keep(const struct db *db)
 {
 	char path[FOLDER_ROOM + 16];
+	struct stat st;
+	off_t size = RESERVE_BYTES;
 	int fd;
 
 	if (!reserve_path(db, path, sizeof path))
 		return;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+	if (fstat(fd, &st) == 0)
+		while (size > st.st_size && posix_fallocate(fd, 0, size) != 0)
+			size -= RESERVE_STEP;
+	if (size <= 0)
 		unlink(path);
 	close(fd);
 }
@@ -528,21 +544,13 @@ file_check(const char *path)
 	return rc;
 }
 
-int
-db_open(const char *dir, struct db **ret)
+/* As far as a full disk may be in the way. */
+static int
+open_in(const char *dir, const char *path, struct db **ret)
 {
-	char path[FOLDER_ROOM + 16];
 	struct db *db = NULL;
-	int rc;
+	int rc = open_path(path, &db);
 
-	if (strlen(dir) >= FOLDER_ROOM)
-		return FAIL(-ENAMETOOLONG, "state folder name of %zu bytes", strlen(dir));
-	snprintf(path, sizeof path, "%s/nudged.db", dir);
-	rc = folder_check(dir);
-	if (rc == 0)
-		rc = file_check(path);
-	if (rc == 0)
-		rc = open_path(path, &db);
 	if (rc < 0)
 		return rc;
 	snprintf(db->folder, sizeof db->folder, "%s", dir);
@@ -552,10 +560,36 @@ db_open(const char *dir, struct db **ret)
 				   "PRAGMA cache_size = -6144; PRAGMA temp_store = MEMORY");
 	if (rc == 0)
 		rc = migrate(db);
-	if (rc < 0) {
+	if (rc < 0)
 		db_close(&db);
-		return rc;
+	else
+		*ret = db;
+	return rc;
+}
+
+/* On a full disk not even the log's index can be made: some of the reserve goes into it. */
+int
+db_open(const char *dir, struct db **ret)
+{
+	char path[FOLDER_ROOM + 16], reserve[FOLDER_ROOM + 16];
+	struct db *db = NULL;
+	int rc;
+
+	if (strlen(dir) >= FOLDER_ROOM)
+		return FAIL(-ENAMETOOLONG, "state folder name of %zu bytes", strlen(dir));
+	snprintf(path, sizeof path, "%s/nudged.db", dir);
+	snprintf(reserve, sizeof reserve, "%s/reserve", dir);
+	rc = folder_check(dir);
+	if (rc == 0)
+		rc = file_check(path);
+	if (rc == 0)
+		rc = open_in(dir, path, &db);
+	if (rc == -ENOSPC && unlink(reserve) == 0) {
+		log_say(LOG_WARNING, "the disk is full; %s gives what opening needs", reserve);
+		rc = open_in(dir, path, &db);
 	}
+	if (rc < 0)
+		return rc;
 	reserve_keep(db);
 	*ret = db;
 	return 0;

@@ -78,7 +78,8 @@ const char *db_folder(const struct db *db);
 int db_floor_keep(struct db *db);
 /*
  * A full disk is -ENOSPC.  STATE/reserve holds a little room that only stops may use: give it up
- * and try once more.  False: it is used up already.  The next open makes it again.
+ * and try once more.  False: it is used up already.  The next open makes it again, as large as there
+ * is room for; and takes a little of it itself when it cannot be done without.
  */
 bool db_reserve_use(struct db *db);
 /* Another number after every commit: one more for each of ours, much more for anybody else's. */
