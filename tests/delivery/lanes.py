@@ -4,7 +4,7 @@ Couriers run at the same time, so that the machine treats them alike: one with f
 well, the others with a fiftieth that is dead in some manner.  Half of the servers speak SMTP, half take
 signed hooks over TLS; each takes 40 ms for a delivery.  The figure is the time from when a delivery
 was due until its verdict, of the forty-nine.  A manner that seems to delay the others is measured
-again, up to ROUNDS times.  SECONDS: how long one round is.
+again, up to ROUNDS times.  ROUND_SECONDS: how long one round is; `make faults` takes 40, beyond the patience for a connection.
 """
 import asyncio
 import os
@@ -122,7 +122,7 @@ if sys.argv[1:]:
 import place as lib  # noqa: E402
 from place import check  # noqa: E402
 
-SECONDS = int(os.environ.get("SECONDS", "4"))
+SECONDS = int(os.environ.get("ROUND_SECONDS", "4"))
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
 DRIVER = os.path.join(os.environ["BUILD"], "lanes_driver")
 pki = os.path.join(lib.scratch, "pki")
@@ -193,7 +193,7 @@ def measure(figures):
     for run in runs:
         run.start()
     well, came, _ = runs[0].end("well")
-    check(came >= SECONDS * 4, f"the fiftieth took {came} when it was well")
+    check(came >= (SECONDS - 1) * 4, f"the fiftieth took {came} when it was well")
     for f, run in zip(figures, runs[1:]):
         dead, came, stall = run.end(f.manner)
         check(came == 0, f"{f.manner}: the fiftieth took {came} when it was dead")
