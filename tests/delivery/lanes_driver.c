@@ -165,7 +165,7 @@ on_tick(void *arg)
 	struct instant now = clock_monotonic();
 	int64_t late = instant_diff(now, d.ticked).us - TICK_US;
 
-	(void)arg;
+	(void)arg; /* also called at the end, so that a pause without an end counts */
 	if (late > d.stall)
 		d.stall = late;
 	d.ticked = now;
@@ -233,6 +233,7 @@ main(int argc, char **argv)
 	do
 		rc = wires_run(&d.wires, is_over, NULL, SPAN_OF(1, 1));
 	while (rc == 1);
+	on_tick(NULL);
 	d.wires.cut(&d.tick);
 	courier_free(&d.courier);
 	transport_free(&d.transport);
