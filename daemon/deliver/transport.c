@@ -364,6 +364,8 @@ transport_prepare(CURL *easy, struct transport_guard *guard, const char *ca_file
 	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+	/* Else giving up on a name waits for the resolver's thread, and everybody with it: 60 s were seen. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	/*
 	 * A precaution: curl closes what it believes idle for 118 s whenever it opens another
 	 * connection, and sees no traffic on a CONNECT_ONLY one.  7.88 spares those (a reply to the
