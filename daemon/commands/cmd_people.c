@@ -7,6 +7,7 @@
 #include "command.h"
 #include "commands/commands_db.h"
 #include "deliver/invitation.h"
+#include "deliver/spool.h"
 #include "people/people.h"
 #include "plan/zone.h"
 #include "store/db.h"
@@ -129,10 +130,17 @@ show(struct command *c, const char *id)
 	return 0;
 }
 
+/* What the spool still holds goes first: an invitation that nobody took needs no withdrawal. */
 static int
-invitations_forget(struct db *db, const struct person *p, struct instant now)
+forget_first(void *arg, struct db *db, const struct person *p, struct instant now)
 {
-	return invitations_erase(db, p->row, p->email, now);
+	struct command *c = arg;
+	SCOPED(text_deinit) struct text spool = { 0 };
+	int rc;
+
+	text_addf(&spool, "%s/spool", c->settings.state);
+	rc = spool_erase(db, text_string(&spool), p->row, now);
+	return rc == 0 ? invitations_erase(db, p->row, p->email, now) : rc;
 }
 
 /* Noted before it is shown, so that an export tells of itself too.  1: there is no such person. */
@@ -162,11 +170,11 @@ one(struct command *c, const char *verb, const char *id)
 	else if (strcmp(verb, "export") == 0)
 		rc = person_export(c->db, id, stdout);
 	else
-		rc = person_forget(c->db, id, c->now, invitations_forget);
+		rc = person_forget(c->db, id, c->now, forget_first, c);
 	if (rc == 1)
 		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", id);
 	if (rc == 0 && strcmp(verb, "forget") == 0)
-		printf("%s is erased; files already in the spool are yours to remove\n", id);
+		printf("%s is erased, and what lay in the spool for them; what left it is elsewhere\n", id);
 	return rc < 0 ? EXIT_CANNOT : rc > 0 ? EXIT_FINDINGS : EXIT_DONE;
 }
 

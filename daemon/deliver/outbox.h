@@ -3,7 +3,7 @@
  *
  *              ┌────────────── again, back ──────────────┐
  *              ▼                                         │
- *   created ─▶ pending ──claim──▶ leased(dot) ──settle──▶ delivered
+ *   created ─▶ pending ──claim──▶ leased(dot) ──settle──▶ delivered ──(out of the spool again)─▶ cancelled
  *                 │                    │                 uncertain ──(policy resend, once)─▶ pending
  *                 ├──▶ expired         │                 dead ──requeue by hand─▶ pending
  *                 └──▶ cancelled ◀─────┘ (stopped before its last bytes left)
@@ -100,6 +100,10 @@ int outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason
 int outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now);
 int outbox_cancel_person(struct db *db, int64_t person, const char *reason, struct instant now);
 int outbox_cancel_one(struct db *db, int64_t row, const char *reason, struct instant now);
+/* It was delivered into our own spool and taken out again: cancelled.  Inside a transaction. */
+int outbox_recall(struct db *db, int64_t row, const char *reason, struct instant now);
+/* Is it of somebody who was erased, and not what withdraws an invitation of theirs? */
+int outbox_erased(struct db *db, int64_t row, bool *ret);
 /* The earliest moment a pending row of a lane wants attention; INSTANT_NEVER. */
 int outbox_next(struct db *db, const struct lane *lane, struct instant *ret);
 /* Rows per state, and what does not add up, one sentence per defect into the log. */

@@ -36,12 +36,13 @@ static const unsigned may_follow[DELIVERY_STATES] = {
 	    TO(DELIVERY_DEAD),
 	[DELIVERY_LEASED] = TO(DELIVERY_PENDING) | TO(DELIVERY_DELIVERED) |
 	    TO(DELIVERY_UNCERTAIN) | TO(DELIVERY_CANCELLED) | TO(DELIVERY_DEAD),
+	[DELIVERY_DELIVERED] = TO(DELIVERY_CANCELLED), /* taken out of our own spool again */
 	[DELIVERY_UNCERTAIN] = TO(DELIVERY_PENDING) | TO(DELIVERY_DELIVERED),
 	[DELIVERY_DEAD] = TO(DELIVERY_PENDING),
 };
 
 /* Which rows enter a state, and the one state they come from; key is the row, run, person ... */
-enum selection { THE_PENDING, THE_LEASED, THE_SETTLED, PENDING_OF_ENROLMENT, PENDING_OF_RUN,
+enum selection { THE_PENDING, THE_LEASED, THE_DELIVERED, THE_SETTLED, PENDING_OF_ENROLMENT, PENDING_OF_RUN,
 	PENDING_OF_PERSON, PENDING_OVER, SELECTIONS };
 static const struct {
 	enum delivery_state from;
@@ -55,6 +56,7 @@ static const struct {
 	" crashes = CASE WHEN ?1 >= 2 THEN 0 ELSE crashes END WHERE "
 	[THE_PENDING] = { DELIVERY_PENDING, ENTER "row = ?9 AND state = 0" },
 	[THE_LEASED] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1" },
+	[THE_DELIVERED] = { DELIVERY_DELIVERED, ENTER "row = ?9 AND state = 2" },
 	[THE_SETTLED] = { DELIVERY_DEAD, ENTER "row = ?9 AND (state = 6 OR state = 3)" },
 	[PENDING_OF_ENROLMENT] = { DELIVERY_PENDING,
 	    ENTER "enrolment = ?9 AND state = 0 AND kind = 0" },
@@ -491,6 +493,24 @@ outbox_cancel_one(struct db *db, int64_t row, const char *reason, struct instant
 {
 	return cancel(db, THE_PENDING, "UPDATE delivery SET halted = ?2 WHERE row = ?1 AND state = 1",
 	    row, reason, now);
+}
+
+int
+outbox_recall(struct db *db, int64_t row, const char *reason, struct instant now)
+{
+	return enter(db, THE_DELIVERED, row,
+	    (struct change){ .to = DELIVERY_CANCELLED, .reason = reason, .at = now });
+}
+
+int
+outbox_erased(struct db *db, int64_t row, bool *ret)
+{
+	int64_t n = 0;
+	int rc = db_int(db, &n, 0,
+	    "SELECT count(*) FROM delivery WHERE row = ?1 AND (person >= 0 OR kind = 2)", "i", row);
+
+	*ret = n == 0;
+	return rc;
 }
 
 int

@@ -8,6 +8,7 @@
 
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/scope.h"
 #include "base/text.h"
 #include "rules/vocabulary.h"
 
@@ -119,4 +120,78 @@ spool_draft_drop(const char *spool)
 	return rc == 0 && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR
 	    ? FAIL(-errno, "%s: %s", path, strerror(errno))
 	    : rc;
+}
+
+/* ---- taken out again ---- */
+
+enum { FILE_MOST = 256 << 20 };
+
+static int
+file_drop(const char *path)
+{
+	if (unlink(path) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : FAIL(-errno, "%s: %s", path, strerror(errno));
+}
+
+/* A sheet of a file that others are in too; data never holds a tag, so this finds the sheet itself. */
+static int
+sheet_cut(const char *path, int64_t delivery)
+{
+	SCOPED(text_deinit) struct text all = { 0 };
+	SCOPED(text_deinit) struct text rest = { 0 };
+	char id[40];
+	const char *at, *begin, *end;
+	int rc = file_read_quiet(path, FILE_MOST, &all);
+
+	if (rc != 0)
+		return rc == -ENOENT || rc == -ENOTDIR ? 0 : rc < 0 ? rc : -EFBIG;
+	snprintf(id, sizeof id, " id=\"d%08" PRId64 "\" ", delivery);
+	at = strstr(text_string(&all), id);
+	if (at == NULL)
+		return 0;
+	for (begin = at; *begin != '<'; begin--)
+		;
+	end = strstr(at, "</section>\n");
+	if (end == NULL)
+		return FAIL(-EINVAL, "%s: a sheet without an end", path);
+	end += strlen("</section>\n");
+	text_add(&rest, all.s, (size_t)(begin - all.s));
+	text_add(&rest, end, all.len - (size_t)(end - all.s));
+	if (strstr(rest.s, "<section class=\"sheet") == NULL)
+		return file_drop(path);
+	rc = file_write(path, rest.s, rest.len, 1);
+	return rc < 0 ? rc : 1;
+}
+
+int
+spool_remove(const char *spool, int64_t delivery, int channel, struct instant created,
+    const char *name)
+{
+	/* A draft gets its name while we look. */
+	const char *places[] = { name, "print/draft", name };
+	char path[PATH_ROOM], own[SPOOL_NAME];
+	int rc = 0;
+
+	if (name[0] == '\0') {
+		spool_name(civil_of_seconds(instant_floor(created)).day, delivery, channel, own);
+		rc = path_below(spool, own, path);
+		return rc < 0 ? rc : file_drop(path);
+	}
+	for (size_t i = 0; rc == 0 && i < sizeof places / sizeof *places; i++) {
+		rc = path_below(spool, places[i], path);
+		if (rc == 0)
+			rc = sheet_cut(path, delivery);
+	}
+	return rc;
+}
+
+int
+spool_feed_remove(const char *spool, const char *name)
+{
+	char path[PATH_ROOM];
+	int n = snprintf(path, sizeof path, "%s/../feeds/%s.ics", spool, name);
+
+	return n < 0 || n >= PATH_ROOM ? FAIL(-ENAMETOOLONG, "spool folder name too long")
+				       : file_drop(path);
 }

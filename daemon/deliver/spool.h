@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/when.h"
+struct db;
 struct text;
 /* channel: enum channel.  0 or negative. */
 int spool_write(const char *spool, int64_t delivery, int channel, struct instant created,
@@ -35,4 +36,20 @@ int spool_draft(const char *spool, const struct text *body, bool durable);
 int spool_publish(const char *spool, const char *name, bool durable);
 /* Nobody will see it. */
 int spool_draft_drop(const char *spool);
+
+/* ---- taken out again ---- */
+/*
+ * What was written for a delivery.  name: of the file for the printer that its sheet is in, which
+ * keeps the other sheets; "" for a file of its own.  1: removed, 0: it is not there, negative.
+ */
+int spool_remove(const char *spool, int64_t delivery, int channel, struct instant created,
+    const char *name);
+/*
+ * A person is erased: what is in the spool for them goes, and their feed beside it.  Inside the
+ * transaction, before their rows go.  An invitation that still lay there has reached nobody.
+ */
+int spool_erase(struct db *db, const char *spool, int64_t person, struct instant now);
+/* A person's own calendar feed, STATE/feeds/NAME.ics.  1: removed, 0: it is not there, negative. */
+int spool_feed_remove(const char *spool, const char *name);
+extern const char spool_erased[]; /* the reason that stands in a row */
 #endif

@@ -182,6 +182,8 @@ page_settle(struct engine *e, const struct page *p, const char *name, struct ins
 		if (p->why[i] == NULL)
 			snprintf(o.receipt, sizeof o.receipt, "%s", name);
 		rc = outbox_settle(e->o.db, p->rows[i].row, e->lease, &o, now, now);
+		if (rc == 0)
+			rc = erased_remove(e, &p->rows[i], name, now);
 	}
 	if (rc == 0 && p->batch.sheets > 0)
 		rc = batch_add(e->o.db, &p->batch, now);

@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "deliver/spool.h"
 #include "engine/parts.h"
 #include "people/people.h"
 #include "store/db.h"
@@ -58,12 +58,9 @@ path_of(const struct engine *e, const char *name, char path[static PATH_TEXT])
 static int
 feed_remove(struct engine *e, const char *name)
 {
-	char path[PATH_TEXT];
-	int rc = path_of(e, name, path);
+	int rc = spool_feed_remove(e->o.spool, name);
 
-	if (rc == 0 && unlink(path) < 0 && errno != ENOENT)
-		rc = FAIL(-errno, "%s: %s", path, strerror(errno));
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int

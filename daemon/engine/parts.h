@@ -174,6 +174,9 @@ struct letter letter_of(struct engine *e, const struct run *run, const struct pe
 /* What a delivery says, and to whom; *ret_why is the reason when it can never be made. */
 int delivery_open(struct engine *e, const struct delivery *d, struct letter *ret,
     const char **ret_why);
+/* Who was erased while it was written leaves no trace in the spool; name as for spool_remove(). */
+int erased_remove(struct engine *e, const struct delivery *d, const char *name,
+    struct instant now);
 
 /* ---- batch.c ---- */
 /* When a sheet that is decided now is printed: the hour of printing of this or the next working day. */

@@ -330,6 +330,17 @@ engine_pack(
 	return 0;
 }
 
+int
+erased_remove(struct engine *e, const struct delivery *d, const char *name, struct instant now)
+{
+	bool erased;
+	int rc = outbox_erased(e->o.db, d->row, &erased);
+
+	if (rc == 0 && erased)
+		rc = spool_remove(e->o.spool, d->row, d->channel, d->created, name);
+	return rc > 0 ? outbox_recall(e->o.db, d->row, spool_erased, now) : rc;
+}
+
 static int
 settle_all(struct engine *e, const struct delivery *rows, const char **why, size_t n,
     struct instant now)
@@ -337,11 +348,14 @@ settle_all(struct engine *e, const struct delivery *rows, const char **why, size
 	SCOPED(db_leave) struct db *tx = e->o.db;
 	int rc = db_begin(e->o.db);
 
-	for (size_t i = 0; rc == 0 && i < n; i++)
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = outbox_settle(e->o.db, rows[i].row, e->lease,
 		    &(struct outcome){ .fate = why[i] == NULL ? FATE_DELIVERED : FATE_OURS,
 			.reason = why[i] },
 		    now, now);
+		if (rc == 0)
+			rc = erased_remove(e, &rows[i], "", now);
+	}
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 

@@ -53,7 +53,7 @@ int person_export(struct db *db, const char *id, FILE *out);
 /* Erase a person everywhere; a mark that cannot be turned back keeps them from returning. */
 /* first: what others must do about it in the same transaction; NULL: nothing. */
 int person_forget(struct db *db, const char *id, struct instant now,
-    int (*first)(struct db *db, const struct person *p, struct instant now));
+    int (*first)(void *arg, struct db *db, const struct person *p, struct instant now), void *arg);
 
 /* One address (RELIABILITY.md 5.2) with its domain as an A-label; NULL and *why when refused. */
 const char *address_parse(struct arena *mem, const char *s, const char **why);

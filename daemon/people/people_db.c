@@ -551,7 +551,7 @@ static const char *const erasures[] = {
 
 int
 person_forget(struct db *db, const char *id, struct instant now,
-    int (*first)(struct db *db, const struct person *p, struct instant now))
+    int (*first)(void *arg, struct db *db, const struct person *p, struct instant now), void *arg)
 {
 	SCOPED(db_leave) struct db *tx = db;
 	SCOPED(arena_free) struct arena *mem = arena_new("forget", 16 << 20);
@@ -564,7 +564,7 @@ person_forget(struct db *db, const char *id, struct instant now,
 	if (rc != 0)
 		return rc;
 	if (first != NULL)
-		rc = first(db, p, now);
+		rc = first(arg, db, p, now);
 	/* Links that were sent must never become somebody else's. */
 	if (rc == 0)
 		rc = db_floor_keep(db);

@@ -177,8 +177,9 @@ import(struct life *a, const char *path)
 }
 
 static int
-first(struct db *db, const struct person *p, struct instant now)
+first(void *arg, struct db *db, const struct person *p, struct instant now)
 {
+	(void)arg;
 	return invitations_erase(db, p->row, p->email, now);
 }
 
@@ -206,7 +207,8 @@ act(struct life *a, char w[WORDS][256], int n)
 		return engine_answer(a->engine, w[1], w[2], w[3], a->now);
 	if (strcmp(w[0], "import") == 0)
 		return import(a, w[1]);
-	return strcmp(w[0], "forget") == 0 ? person_forget(a->o.db, w[1], a->now, first) : 2;
+	return strcmp(w[0], "forget") == 0 ? person_forget(a->o.db, w[1], a->now, first, NULL)
+					: 2;
 }
 
 static int
