@@ -45,9 +45,11 @@ PEOPLE = [  # first name, name, box, language
     ("=?utf-8?B?Zm9v?=", "=?utf-8?Q?=3Cb=3E?= \\ \"", "word", "en"),
     ("<b>Bob</b>&amp;", "<b>Bob</b>&amp; %0d%0aBcc: all", "bob", "nl"),
     ("{{x}} **y** [z](http://evil.example)", "**y** {{answer.done}}", "mark", "en"),
+    ("Ömer", "Ömer", "idn", "nl"),
     ("‮Omar‬", "‮Omar‬ ​Ali", "omar", "nl"),
 ]
 REFUSED, GONE, LEFT, SLOW = "nobody", "gone", "left", "slow"
+DOMAINS = {"idn": "zoë-zorg.example"}  # others: zorg.example
 
 
 def write(path, text):
@@ -84,10 +86,20 @@ channels: { together: [email, calendar] }
     return base
 
 
-def config(house, ca="ca", **ways):
+def secret(name, value):
+    """A secret in a folder of secrets, readable by nobody else; the folder."""
+    folder = os.path.join(lib.scratch, "secrets")
+    write(f"{folder}/{name}", value + "\n")
+    os.chmod(f"{folder}/{name}", 0o600)
+    return folder
+
+
+def config(house, ca="ca", password="relay-password", **ways):
     ways = {"email": "smtp", "calendar": "smtp", **ways}
     return ("channels: { " + ", ".join(f"{k}: {v}" for k, v in ways.items()) + " }\n" +
-            f"relays:\n  - {{ host: 127.0.0.1, port: {house.port}, tls: starttls, ca: {house.pki}/{ca}.pem, connections: 4 }}\n")
+            f"secrets: {secret('relay-password', 's3cret')}\n"
+            f"relays:\n  - {{ host: 127.0.0.1, port: {house.port}, tls: starttls, ca: {house.pki}/{ca}.pem, connections: 4,\n"
+            f"      login: plain, user: nudge, password: {password} }}\n")
 
 
 def rows(place):
@@ -202,7 +214,7 @@ class Page(html.parser.HTMLParser):
 
 
 def read_by_others(mails):
-    """Message-ID -> what the JavaScript programs say of it."""
+    """What the JavaScript programs say of each."""
     paths = []
     for i, raw in enumerate(mails):
         paths.append(os.path.join(lib.scratch, f"mail-{i}"))
@@ -213,7 +225,7 @@ def read_by_others(mails):
     check(got.returncode == 0, f"the judges ran: {got.stderr.decode()[-800:]}")
     verdicts = [json.loads(line) for line in got.stdout.decode().splitlines()]
     check(len(verdicts) == len(mails), "every mail was read")
-    return {v["mailparser"]["id"]: v for v in verdicts}
+    return verdicts
 
 
 def ours(raw):
@@ -230,8 +242,9 @@ def judge_mail(place, row, raw, verdict):
     where = f"d{row['row']} {row['channel']} {row['sequence']} to {row['email']}"
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     mine = by_python(raw, mail)
+    check("error" not in verdict, f"{where}: {verdict.get('error')}")
     check(not defects(mail), f"{where}: {defects(mail)}")
-    for name in ("mailparser", "postal"):
+    for name in ("mailparser", "postal") if "error" not in verdict else ():
         for key, value in mine.items():
             theirs = verdict[name][key]
             same = flat(theirs) == flat(value) if key in ("text", "html") else theirs == value
@@ -256,6 +269,20 @@ def judge_mail(place, row, raw, verdict):
     if row["kind"] != 2:
         judge_links(where, row, mail, mine, page)
     return mail, mine, title
+
+
+def complaints(row, raw, verdict):
+    """What is said of a mail, which counts for nothing."""
+    global check
+    said, counting = [], check
+    check = lambda good, sentence: None if good else said.append(sentence)
+    try:
+        judge_mail(place, row, raw, verdict)
+    except (ValueError, IndexError, KeyError, AttributeError) as e:
+        said.append(f"it cannot even be read: {e!r}")
+    finally:
+        check = counting
+    return said
 
 
 def judge_links(where, row, mail, mine, page):
@@ -316,11 +343,12 @@ def collect(house, boxes):
 
 # ---- mails and invitations, changed and withdrawn, as they lie in the mailboxes ----
 boxes = [box for _, _, box, _ in PEOPLE]
-house = Mailhouse([*boxes, SLOW, "all", "bounce"], ghosts=[GONE, LEFT])
+house = Mailhouse([*boxes, SLOW, "all", "bounce", "nudge"], ghosts=[GONE, LEFT])
 house.access({f"{SLOW}@zorg.example": "451 4.7.1 come back later"})
 people = PEOPLE + [(who.title(), who.title(), who, "en") for who in (REFUSED, GONE, LEFT, SLOW)]
 roster = [("id", "first_name", "name", "email", "language", "team", "role", "chat")]
-roster += [(f"P{i}", first, name, f"{box}@zorg.example", language, "t1", "employee", "") for i, (first, name, box, language) in enumerate(people)]
+roster += [(f"P{i}", first, name, f"{box}@{DOMAINS.get(box, 'zorg.example')}", language, "t1", "employee", "")
+           for i, (first, name, box, language) in enumerate(people)]
 base = rule_base("base")
 place = Place(len(people), config(house, ca="stranger"), roster=roster, base=base)
 
@@ -357,7 +385,7 @@ wait("all but the postponed is settled", lambda: sum(r["state"] == "pending" for
 wait("Postfix has handed out all", lambda: house.queue() == 0)
 arrived = collect(house, boxes)
 check(len(arrived) == 2 * len(PEOPLE), f"a mail and an invitation in each mailbox: {len(arrived)}")
-verdicts = read_by_others(list(arrived.values()))
+verdicts = dict(zip(arrived, read_by_others(arrived.values())))
 asked = {}
 for row in rows(place):
     if row["email"].split("@")[0] not in boxes:
@@ -404,7 +432,7 @@ for step, (kind, change) in enumerate(((1, lambda: rule_base("base", "16:00")), 
     everything = collect(house, boxes)
     news = {name: raw for name, raw in everything.items() if name not in arrived}
     check(len(news) == len(boxes), f"one more for each of {len(boxes)}: {len(news)}")
-    verdicts, arrived = read_by_others(list(news.values())), everything
+    verdicts, arrived = dict(zip(news, read_by_others(news.values()))), everything
     for row in rows(place):
         name = message_id(place, row)
         if row["kind"] != kind or box_of(row) not in boxes:
@@ -454,6 +482,20 @@ expected = {r["row"]: box_of(r) for r in by_verp.values() if box_of(r) in (GONE,
 check(len(expected) == 8 and bounced == expected, f"one bounce for each of {expected}: {bounced}")
 check(place.nudge("status", "--deep").returncode == 0, "the invariants hold")
 
+# ---- would the judges notice? ----
+sound = next(raw for raw in arrived.values() if b"SEQUENCE" not in raw and b"=_r" in raw and b"invite.ics" not in raw)
+row = next(r for r in rows(place) if message_id(place, r).encode() in sound)
+spoilt = [(what, sound.replace(old, new), old in sound) for what, old, new in (
+    ("nothing", b"", b""), ("a link that is cut", b"/u/A", b"/u/"), ("another name", b"\r\nTo: ", b"\r\nTo: X "),
+    ("another subject", b"\r\nSubject: ", b"\r\nSubject: X"), ("no way to unsubscribe", b"List-Unsubscribe:", b"List-Nothing:"),
+    ("no one click", b"One-Click", b"Two-Clicks"), ("an end that is missing", b"\r\n--=_r--", b""), ("another sender", b"bounce+", b"bounce+1"),
+    ("eight bits", b"Content-Transfer-Encoding", b"X-\xe9: x\r\nContent-Transfer-Encoding"), ("a bad encoding", b"quoted-printable", b"base64"),
+    ("a second To", b"\r\nTo:", b"\r\nTo: x@zorg.example\r\nTo:"), ("a dot less", b"\r\n.. two", b"\r\n. two"),
+    ("a picture that is not there", b"cid:logo", b"cid:logos"))]
+for (what, raw, is_other), verdict in zip(spoilt, read_by_others([s[1] for s in spoilt])):
+    said = complaints(row, raw, verdict)
+    check(is_other and bool(said) == (what != "nothing"), f"noticed of {what}: {said}")
+
 # ---- Postfix is restarted in the middle of 200 mails, once politely and once not ----
 N = 200
 crowd = [("id", "name", "email", "team", "role")] + [(f"P{i}", f"Person {i}", f"all+p{i}@zorg.example", "t1", "employee") for i in range(N)]
@@ -477,6 +519,9 @@ for raw in house.fetch("all"):
     twice += name in came
     # killed between Dovecot's answer and its own note of it, Postfix may hand out one mail again: that is not ours
     check(came.setdefault(name, (raw, queue_id))[1] == queue_id, f"{name} came twice")
+with sqlite3.connect(f"file:{place.state}/nudged.db?mode=ro", uri=True) as db:
+    decided = {tuple(d) for d in db.execute("SELECT enrolment, occurrence FROM decision WHERE verdict = 0")}
+check(decided == {(r["enrolment"], r["occurrence"]) for r in rows(place)} and len(decided) == N, f"a delivery for each of {len(decided)} decisions")
 for row in rows(place):
     raw, _ = came.pop(message_id(place, row), (None, None))
     check(raw or row["state"] == "uncertain", f"d{row['row']} is {row['state']} and did not come")

@@ -22,7 +22,7 @@ if os.getuid() != 0:
 import place as lib  # noqa: E402
 
 POSTFIX = "/usr/lib/postfix/sbin"
-DOMAINS = ("zorg.example",)
+DOMAINS = ("zorg.example", "zoë-zorg.example".encode("idna").decode())
 
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -58,7 +58,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mx.zorg.example
 mydestination =
-mynetworks = 127.0.0.0/8
+mynetworks =
 alias_maps =
 recipient_delimiter = +
 virtual_mailbox_domains = {domains}
@@ -66,7 +66,10 @@ virtual_mailbox_maps = texthash:{dir}/known
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp}
 virtual_alias_maps = inline:{{ {{ left@zorg.example = left@elsewhere.example }} }}
 transport_maps = inline:{{ {{ elsewhere.example = error:5.1.6 this person has moved }} }}
-smtpd_recipient_restrictions = check_recipient_access texthash:{dir}/access, permit_mynetworks, reject
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:{auth}
+smtpd_recipient_restrictions = check_recipient_access texthash:{dir}/access, permit_sasl_authenticated, reject
 smtpd_tls_security_level = encrypt
 smtpd_tls_cert_file = {pki}/good.pem
 smtpd_tls_key_file = {pki}/good.key
@@ -112,6 +115,12 @@ service lmtp {{
     port = {lmtp}
   }}
 }}
+service auth {{
+  inet_listener {{
+    address = 127.0.0.1
+    port = {auth}
+  }}
+}}
 passdb {{
   driver = passwd-file
   args = {dir}/users
@@ -145,7 +154,8 @@ def alive(group):
 
 
 class Mailhouse:
-    """boxes: local parts that have a mailbox; ghosts: Postfix takes mail for them, Dovecot does not."""
+    """boxes: local parts that have a mailbox, whose password is s3cret, also for SMTP; ghosts: Postfix takes mail for them,
+    Dovecot does not."""
 
     def __init__(self, boxes, ghosts=()):
         self.dir = os.path.join(lib.scratch, "house")
@@ -154,7 +164,7 @@ class Mailhouse:
         os.chmod(lib.scratch, 0o755)  # Postfix' own user walks through it
         certificates = os.path.join(os.environ["SRC"], "tests/smtp/certificates.sh")
         subprocess.run(["sh", certificates, self.pki], check=True)
-        self.port, self.lmtp, self.imap = lib.free_port(), lib.free_port(), lib.free_port()
+        self.port, self.lmtp, self.imap, self.auth = (lib.free_port() for _ in range(4))
         self.known(*boxes, *ghosts)
         self.access({})
         self.start_dovecot(boxes)
@@ -181,7 +191,7 @@ class Mailhouse:
         self.write("dovecot/users", "".join(f"{b}:{{PLAIN}}s3cret:{home}/{b}::\n" for b in boxes))
         shutil.copy(f"{self.pki}/good.key", f"{self.dir}/dovecot/key")
         self.write("dovecot/dovecot.conf", DOVECOT.format(dir=f"{self.dir}/dovecot", pki=self.pki, imap=self.imap, lmtp=self.lmtp,
-                                                          user=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name))
+                                                          auth=self.auth, user=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name))
         for path in ("", "/run", "/key"):
             os.chown(f"{self.dir}/dovecot{path}", user.pw_uid, user.pw_gid)
         self.dovecot = lib.run([program("dovecot"), "-F", "-c", f"{self.dir}/dovecot/dovecot.conf"],
@@ -193,7 +203,8 @@ class Mailhouse:
             os.makedirs(f"{self.dir}/{folder}")
         shutil.chown(f"{self.dir}/data", "postfix")
         self.write("conf/master.cf", MASTER.format(port=self.port))
-        self.write("conf/main.cf", MAIN.format(dir=self.dir, pki=self.pki, lmtp=self.lmtp, domains=" ".join(DOMAINS)))
+        self.write("conf/main.cf", MAIN.format(dir=self.dir, pki=self.pki, lmtp=self.lmtp, auth=self.auth,
+                                               domains=" ".join(DOMAINS)))
         got = subprocess.run([program("postfix"), "-c", f"{self.dir}/conf", "check"], capture_output=True)
         lib.check(got.returncode == 0, f"Postfix takes its configuration: {got.stderr.decode()[-500:]}")
 

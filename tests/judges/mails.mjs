@@ -1,9 +1,9 @@
 // Reads mails with mailparser, postal-mime and (what is a calendar in them) ical.js; prints one JSON line a file.
-// Usage: node mails.mjs MODULES LIST   each line of LIST: a file with a mail as it came.
+// Usage: node mails.mjs MODULES LIST   each line of LIST: a file with a mail as it came; `error`: one of them gave up.
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
+import { domainToASCII, pathToFileURL } from "node:url";
 
 const [modules, list] = process.argv.slice(2);
 const require = createRequire(pathToFileURL(modules + "/"));
@@ -15,7 +15,8 @@ const digest = bytes => createHash("sha256").update(bytes).digest("hex");
 // of a calendar the lines count: postal-mime hands them out with LF
 const lines = (type, bytes) => /calendar|ics/.test(type) ? Buffer.from(bytes.toString("latin1").replaceAll("\r\n", "\n"), "latin1") : bytes;
 const bare = id => (id ?? "").replace(/[<>]/g, "");
-const mailboxes = list => list.map(a => [a.name, a.address]);
+// mailparser shows domains in their own letters, the others as they stand
+const mailboxes = list => list.map(a => [a.name, a.address.replace(/[^@]*$/, domainToASCII)]);
 
 function attachment(type, name, cid, disposition, content) {
 	return [type, name ?? "", bare(cid), disposition ?? "", digest(lines(type, content))];
@@ -64,9 +65,12 @@ function byIcal(text) {
 	};
 }
 
-for (const path of readFileSync(list, "utf8").split("\n").filter(Boolean)) {
+async function read(path) {
 	const raw = readFileSync(path);
 	const parsed = await PostalMime.parse(raw, { attachmentEncoding: "utf8" });
 	const calendars = parsed.attachments.filter(a => /calendar|ics/.test(a.mimeType)).map(a => byIcal(a.content));
-	console.log(JSON.stringify({ path, mailparser: await byMailparser(raw), postal: await byPostalMime(raw), calendars }));
+	return { path, mailparser: await byMailparser(raw), postal: await byPostalMime(raw), calendars };
 }
+
+for (const path of readFileSync(list, "utf8").split("\n").filter(Boolean))
+	console.log(JSON.stringify(await read(path).catch(e => ({ path, error: e.message }))));
