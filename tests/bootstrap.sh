@@ -20,6 +20,7 @@ cat >"$scratch/bin/apt-get" <<-END
 	*install*) exit 7 ;;
 	esac
 END
+printf '#!/bin/sh\ncat >>"%s/answers"\n' "$scratch" >"$scratch/bin/debconf-set-selections"
 chmod +x "$scratch"/bin/*
 run() { : >"$scratch/asked"; (cd "$scratch/tree" && PATH="$scratch/bin:$PATH" ./bootstrap "$1") >"$scratch/out" 2>&1; }
 installs() { grep -c '^install -y' "$scratch/asked"; }
@@ -28,11 +29,13 @@ touch "$scratch/exim"
 run check
 is $? 1 "check ends with 1 where another mail server is"
 is "$(installs)" 0 "nothing is installed"
+is "$(cat "$scratch/answers" 2>/dev/null)" "" "and nothing is answered for it"
 grep -q "would remove exim4-daemon-light from this machine, so nothing was installed" "$scratch/out" || { cat "$scratch/out"; bad=1; }
 run build
 is "$(installs)" 1 "what the build needs removes nothing"
 rm "$scratch/exim"
 run check
 is "$(installs)" 1 "and without one postfix is installed"
+is "$(cat "$scratch/answers")" "postfix postfix/main_mailer_type select No configuration" "but this machine does not become a mail server"
 grep -q "apt-get install failed" "$scratch/out" || { cat "$scratch/out"; bad=1; }
 exit $bad
