@@ -87,7 +87,9 @@ lib.nudge("people", "import", csv, state=state)
 run = lib.nudge("schedule", "names", "--start", "2026-10-05", rules=rules, state=state).stdout.decode().strip()
 lib.nudge("approve", run, "--as", "hr", rules=rules, state=state)
 out = os.path.join(lib.scratch, "out")
-lib.nudge("simulate", "--from", "2026-10-05", "--to", "2026-10-06", "--out", out, rules=rules, state=state)
+hour = os.path.join(lib.scratch, "hour.yaml")
+write(hour, "print_at: 16:00\n")
+lib.nudge("--config", hour, "simulate", "--from", "2026-10-05", "--to", "2026-10-06", "--out", out, rules=rules, state=state)
 files = {kind: sorted(glob.glob(f"{out}/spool/*/*.{kind}")) for kind in ("eml", "json", "ics")}
 lib.check(all(len(v) == len(names) for v in files.values()), f"a file for each name and channel: { {k: len(v) for k, v in files.items()} }")
 
