@@ -50,6 +50,7 @@ engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *
 	e->ramp.from = INSTANT_NEVER;
 	e->mem = arena_new("batch", TICK_MEMORY);
 	e->tick_mem = arena_new("tick", TICK_MEMORY);
+	e->run_mem = arena_new("runs", TICK_MEMORY);
 	e->face_mem = arena_new("faces", TICK_MEMORY);
 	if (o->lease != NULL)
 		snprintf(e->lease, sizeof e->lease, "%s", o->lease);
@@ -87,6 +88,7 @@ engine_free(struct engine **ep)
 	rulebase_free(&e->rb);
 	arena_free(&e->mem);
 	arena_free(&e->tick_mem);
+	arena_free(&e->run_mem);
 	arena_free(&e->face_mem);
 	free(e);
 }
@@ -127,12 +129,20 @@ engine_swap(
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 
+int
+engine_runs(struct engine *e)
+{
+	arena_reset(e->run_mem);
+	e->runs_as_of = db_others(e->o.db);
+	return runs_load(e->o.db, e->run_mem, e->rb, &e->runs, &e->n_runs);
+}
+
 static int
 tick_start(struct engine *e)
 {
 	arena_reset(e->mem);
 	arena_reset(e->tick_mem);
-	int rc = runs_load(e->o.db, e->tick_mem, e->rb, &e->runs, &e->n_runs);
+	int rc = engine_runs(e);
 
 	return rc == 0 ? faces_load(e) : rc;
 }
@@ -167,6 +177,9 @@ decide_batch(struct engine *e, struct instant now, size_t *ret_n)
 	int rc = db_begin(e->o.db);
 
 	*ret_n = 0;
+	/* A tick may be long: a pause in the middle of it holds what is not decided yet. */
+	if (rc == 0 && db_others(e->o.db) != e->runs_as_of)
+		rc = engine_runs(e);
 	if (rc == 0)
 		rc = due_take(e, now, e->batch, &rows, ret_n);
 	for (size_t i = 0; rc == 0 && i < *ret_n; i++)

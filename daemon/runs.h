@@ -48,6 +48,8 @@ int run_approve(struct db *db, struct arena *mem, const struct rulebase *rb, con
     const char *role, struct instant now, const char **ret_missing);
 /* pause, resume, cancel: RUN_REFUSED when its state does not allow it. */
 int run_set_state(struct db *db, const char *id, enum run_state to, struct instant now);
+/* As the store has it now: RUN_DONE, RUN_REFUSED. */
+int run_is_approved(struct db *db, int64_t run);
 int runs_load(struct db *db, struct arena *mem, const struct rulebase *rb, struct run **ret,
     size_t *ret_n);
 /* How many are enrolled. */

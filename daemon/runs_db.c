@@ -222,6 +222,10 @@ run_set_state(struct db *db, const char *id, enum run_state to, struct instant n
 	if (!may_become(state, to))
 		return RUN_REFUSED;
 	rc = db_run(db, "UPDATE run SET state = ?2 WHERE row = ?1", "ii", run, (int64_t)to);
+	if (rc == 0 && to == RUN_PAUSED)
+		rc = outbox_hold(db);
+	if (rc == 0 && to == RUN_APPROVED)
+		rc = outbox_let_go(db, run);
 	if (rc == 0 && to == RUN_CANCELLED) {
 		rc = db_run(db,
 		    "DELETE FROM due WHERE enrolment IN (SELECT row FROM enrolment WHERE run = ?1)",
@@ -283,6 +287,15 @@ runs_load(struct db *db, struct arena *mem, const struct rulebase *rb, struct ru
 	*ret = runs;
 	*ret_n = n;
 	return 0;
+}
+
+int
+run_is_approved(struct db *db, int64_t run)
+{
+	int64_t state = 0;
+	int rc = db_int(db, &state, -1, "SELECT state FROM run WHERE row = ?1", "i", run);
+
+	return rc < 0 ? rc : state == RUN_APPROVED ? 0 : RUN_REFUSED;
 }
 
 int

@@ -149,8 +149,11 @@ requeue(struct command *c, const char *what)
 		return EXIT_USAGE;
 	}
 	rc = outbox_requeue(c->db, row, c->now, instant_add(c->now, SPAN_HOURS(24)));
-	if (rc > 0)
+	if (rc == REQUEUE_NEITHER)
 		fprintf(stderr, "nudge: d%08lld is neither dead nor uncertain\n", (long long)row);
+	else if (rc == REQUEUE_UNWANTED)
+		fprintf(stderr, "nudge: d%08lld is not wanted any more: its person stopped, left, or the run is over\n",
+		    (long long)row);
 	else if (rc == 0) {
 		command_ring(c);
 		printf("d%08lld waits again, for a day at most\n", (long long)row);

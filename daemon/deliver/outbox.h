@@ -88,7 +88,11 @@ int outbox_recover(struct db *db, const char *lease, const struct flight *before
     struct instant now);
 /* Of the n leased rows, those that were stopped since: stopped[i] is set. */
 int outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n);
-/* A dead or uncertain row waits again, because somebody said so; recorded.  1: it is neither. */
+/*
+ * A dead or uncertain row waits again, because somebody said so; recorded.  A withdrawal always may;
+ * anything else only while it may be sent at all: stop means stop.
+ */
+enum { REQUEUE_NEITHER = 1, REQUEUE_UNWANTED = 2 };
 int outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires);
 /*
  * Cancel what has not left: of an enrolment, of a person, or of a run.  Inside a transaction.  What
@@ -104,6 +108,12 @@ int outbox_cancel_one(struct db *db, int64_t row, const char *reason, struct ins
 int outbox_recall(struct db *db, int64_t row, const char *reason, struct instant now);
 /* Is it of somebody who was erased, and not what withdraws an invitation of theirs? */
 int outbox_erased(struct db *db, int64_t row, bool *ret);
+/*
+ * A paused run sends nothing that has not left: its rows keep their moment, but behind all others, until
+ * the run goes on.  They expire as ever; withdrawals go on.  hold: of every run that is paused.
+ */
+int outbox_hold(struct db *db);
+int outbox_let_go(struct db *db, int64_t run);
 /* The earliest moment a pending row of a lane wants attention; INSTANT_NEVER. */
 int outbox_next(struct db *db, const struct lane *lane, struct instant *ret);
 /* Rows per state, and what does not add up, one sentence per defect into the log. */

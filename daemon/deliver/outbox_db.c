@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "deliver/flight.h"
+#include "plan/decide.h"
 #include "store/db.h"
 
 /* Of a leased row: is it in doubt when we die? */
@@ -217,6 +218,60 @@ outbox_claim_those(struct db *db, struct arena *mem, const int64_t *which, size_
 	return 0;
 }
 
+/* ---- pausing ---- */
+
+#define HELD "10000000000000000" /* microseconds: three centuries behind everything else */
+
+/* A leased row that is asked to come back and wait. */
+static const char paused[] = "paused";
+
+int
+outbox_hold(struct db *db)
+{
+	int rc = db_run(db,
+	    "UPDATE delivery SET halted = ?1 WHERE state < 2 AND state = 1 AND kind = 0 AND halted = ''"
+	    " AND run IN (SELECT row FROM run WHERE state = 2)",
+	    "s", paused);
+
+	return rc < 0 ? rc : db_run(db,
+	    "UPDATE delivery SET next_at = next_at + " HELD " WHERE state < 2 AND state = 0 AND kind = 0"
+	    " AND next_at < " HELD " AND run IN (SELECT row FROM run WHERE state = 2)",
+	    "");
+}
+
+int
+outbox_let_go(struct db *db, int64_t run)
+{
+	int rc = db_run(db,
+	    "UPDATE delivery SET halted = '' WHERE state < 2 AND state = 1 AND run = ?1 AND halted = ?2",
+	    "is", run, paused);
+
+	return rc < 0 ? rc : db_run(db,
+	    "UPDATE delivery SET next_at = next_at - " HELD " WHERE state < 2 AND state = 0 AND run = ?1"
+	    " AND next_at >= " HELD,
+	    "i", run);
+}
+
+/* One that comes back, perhaps while its run is paused. */
+static int
+enter_pending(struct db *db, enum selection which, int64_t row, struct change c)
+{
+	int rc;
+
+	c.to = DELIVERY_PENDING;
+	rc = enter(db, which, row, c);
+	return rc < 0 ? rc : db_run(db,
+	    "UPDATE delivery SET next_at = next_at + " HELD " WHERE row = ?1 AND state = 0 AND kind = 0"
+	    " AND next_at < " HELD " AND run IN (SELECT row FROM run WHERE state = 2)",
+	    "i", row);
+}
+
+static bool
+is_cancelled(const char *halted)
+{
+	return halted[0] != '\0' && strcmp(halted, paused) != 0;
+}
+
 /* What the row itself says about its next state. */
 struct standing {
 	bool ours;
@@ -285,16 +340,14 @@ outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcom
 		return doubt(db, row, &st, reason, now, at);
 	case FATE_AGAIN:
 	case FATE_BACK:
-		if (halted[0] != '\0')
+		if (is_cancelled(halted))
 			return enter(db, THE_LEASED, row,
 			    (struct change){ .to = DELIVERY_CANCELLED, .reason = halted, .at = now });
 		if (o->fate == FATE_BACK)
-			return enter(db, THE_LEASED, row,
-			    (struct change){ .to = DELIVERY_PENDING, .reason = reason });
+			return enter_pending(db, THE_LEASED, row, (struct change){ .reason = reason });
 		if (st.attempts + 1 < ATTEMPTS_MOST)
-			return enter(db, THE_LEASED, row,
-			    (struct change){ .to = DELIVERY_PENDING, .reason = reason, .at = at,
-				.attempts = 1 });
+			return enter_pending(db, THE_LEASED, row,
+			    (struct change){ .reason = reason, .at = at, .attempts = 1 });
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_DEAD, .reason = reason, .at = now,
 			.attempts = 1 });
@@ -352,7 +405,7 @@ recover_one(struct db *db, int64_t row, enum phase phase, int64_t crashes,
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_DEAD, .at = now,
 			.reason = "set aside: the service ended three times with it in hand" });
-	if (st->halted[0] != '\0')
+	if (is_cancelled(st->halted))
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_CANCELLED, .reason = st->halted, .at = now });
 	return enter(db, THE_LEASED, row, (struct change){ .to = DELIVERY_PENDING });
@@ -406,6 +459,8 @@ outbox_recover(struct db *db, const char *lease, const struct flight *before, st
 	}
 	if (n > 0)
 		log_say(LOG_NOTICE, "%" PRId64 " deliveries were in hand when the service ended", n);
+	if (rc >= 0)
+		rc = outbox_hold(db);
 	return rc < 0 ? rc : db_commit(db);
 }
 
@@ -425,24 +480,46 @@ outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n)
 	return 0;
 }
 
+_Static_assert(ENROLMENT_STOPPED == 3 && RUN_PAUSED == 2 && RUN_CANCELLED == 3 && RUN_OVER == 4,
+    "the numbers stand in SQL");
+
+/* Its person stopped or left, or its run was cancelled or is over. */
+static int
+is_unwanted(struct db *db, int64_t row, int64_t *ret)
+{
+	return db_int(db, ret, 0,
+	    "SELECT 1 FROM delivery d LEFT JOIN enrolment n ON n.row = d.enrolment"
+	    " LEFT JOIN run r ON r.row = d.run LEFT JOIN person p ON p.row = d.person"
+	    " WHERE d.row = ?1 AND d.kind < 2 AND (d.state = 6 OR d.state = 3) AND (n.state = 3"
+	    " OR r.state >= 3 OR p.left_at IS NOT NULL)",
+	    "i", row);
+}
+
 int
 outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires)
 {
 	SCOPED(db_leave) struct db *tx = db;
 	char subject[32];
+	int64_t unwanted = 0;
 	int rc = db_begin(db);
 
+	if (rc == 0)
+		rc = is_unwanted(db, row, &unwanted);
+	if (rc == 0 && unwanted)
+		return REQUEUE_UNWANTED;
 	if (rc == 0)
 		rc = enter(db, THE_SETTLED, row,
 		    (struct change){ .to = DELIVERY_PENDING, .reason = "requeued", .at = now });
 	if (rc < 0)
 		return rc;
 	if (db_changes(db) == 0)
-		return 1;
-	rc = db_run(db,
-	    "UPDATE delivery SET attempts = 0, crashes = 0, expires_at ="
-	    " CASE WHEN expires_at < ?2 THEN ?2 ELSE expires_at END WHERE row = ?1",
-	    "ii", row, expires.us);
+		return REQUEUE_NEITHER;
+	rc = outbox_hold(db);
+	if (rc == 0)
+		rc = db_run(db,
+		    "UPDATE delivery SET attempts = 0, crashes = 0, expires_at ="
+		    " CASE WHEN expires_at < ?2 THEN ?2 ELSE expires_at END WHERE row = ?1",
+		    "ii", row, expires.us);
 	snprintf(subject, sizeof subject, "d%08" PRId64, row);
 	if (rc == 0)
 		rc = db_run(db,
@@ -518,7 +595,7 @@ outbox_next(struct db *db, const struct lane *lane, struct instant *ret)
 {
 	return db_int(db, &ret->us, INT64_MAX,
 	    "SELECT next_at FROM delivery WHERE state < 2 AND state = 0 AND channel = ?1"
-	    " AND destination = ?2 ORDER BY next_at LIMIT 1",
+	    " AND destination = ?2 AND next_at < " HELD " ORDER BY next_at LIMIT 1",
 	    "is", (int64_t)lane->channel, lane->destination);
 }
 

@@ -170,13 +170,6 @@ answer_take(struct engine *e, const struct run *run, const struct person *p, con
 }
 
 static int
-runs_refresh(struct engine *e)
-{
-	arena_reset(e->tick_mem);
-	return runs_load(e->o.db, e->tick_mem, e->rb, &e->runs, &e->n_runs);
-}
-
-static int
 answer_unknown(struct engine *e, const struct run *run, const char *answer)
 {
 	const struct campaign *k = run->campaign;
@@ -203,7 +196,7 @@ answer_once(struct engine *e, const char *person, const char *run_id, const char
 	int rc = db_begin(e->o.db);
 
 	if (rc == 0)
-		rc = runs_refresh(e);
+		rc = engine_runs(e);
 	if (rc < 0)
 		return rc;
 	run = run_named(e, run_id);
@@ -251,7 +244,7 @@ event_start(struct engine *e, const struct run *run, const struct person *p, int
 		if (!run_has_person(run, p))
 			return 0;
 		n = (struct enrolment){ .run_row = run->row, .person = p->row };
-		rc = enrolment_add(e->o.db, &n);
+		rc = enrolment_begin(e, run, p, &n);
 	}
 	if (rc < 0 || n.state == ENROLMENT_STOPPED)
 		return rc;
@@ -273,7 +266,7 @@ engine_event(struct engine *e, const char *person, const char *name, struct inst
 	int rc = db_begin(e->o.db);
 
 	if (rc == 0)
-		rc = runs_refresh(e);
+		rc = engine_runs(e);
 	if (rc == 0)
 		rc = person_find(e->o.db, e->mem, person, &p);
 	if (rc > 0)

@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "people/people.h"
 #include "store/db.h"
 
 /* ---- due ---- */
@@ -412,7 +413,22 @@ person_stage_set(struct db *db, int64_t person, const char *stage, struct instan
 	    "isi", person, stage, at.us);
 }
 
-/* Stop means this campaign, in every run of it. */
+_Static_assert(ENROLMENT_STOPPED == 3, "the number stands in SQL");
+
+int
+campaign_stopped(struct db *db, int64_t person, const char *campaign, bool *ret)
+{
+	int64_t stopped = 0;
+	int rc = db_int(db, &stopped, 0,
+	    "SELECT 1 FROM enrolment n JOIN run r ON r.row = n.run WHERE n.person = ?1 AND n.state = 3"
+	    " AND r.campaign = ?2 LIMIT 1",
+	    "is", person, campaign);
+
+	*ret = stopped != 0;
+	return rc;
+}
+
+/* Stop means this campaign, in every run of it; later ones ask campaign_stopped(). */
 int
 stop_campaign(struct engine *e, int64_t person, const char *campaign, struct instant now)
 {
@@ -489,15 +505,18 @@ int
 faces_load(struct engine *e)
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
-	int64_t n = 0, changed;
+	int64_t n = 0, changed, erased = 0;
 	int rc = people_changed(e->o.db, &changed);
 
-	if (rc < 0 || (changed == e->faces_as_of && e->ambassadors != NULL))
+	if (rc == 0)
+		rc = meta_get(e->o.db, PEOPLE_ERASED, 0, &erased);
+	if (rc < 0 || (changed == e->faces_as_of && erased == e->faces_erased && e->ambassadors != NULL))
 		return rc;
 	arena_reset(e->face_mem);
 	memset(e->managers, 0, sizeof e->managers);
 	e->n_managers = 0;
 	e->faces_as_of = changed;
+	e->faces_erased = erased;
 	rc = db_int(e->o.db, &n, 0,
 	    "SELECT count(*) FROM person WHERE left_at IS NULL"
 	    " AND attributes LIKE '%\"ambassador\":%'",

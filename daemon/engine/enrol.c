@@ -187,6 +187,24 @@ enrolment_renew(
 	return plan_next(e, run, n, p, n->k, now);
 }
 
+/*
+ * Into a run for the first time: who said stop to this campaign in another of its runs stays out of
+ * all; who is in the group without messages is, however they came in.
+ */
+int
+enrolment_begin(
+    struct engine *e, const struct run *run, const struct person *p, struct enrolment *n)
+{
+	bool stopped;
+	int rc = campaign_stopped(e->o.db, p->row, run->campaign_id, &stopped);
+
+	if (stopped)
+		n->state = ENROLMENT_STOPPED;
+	else if (dice_unit(person_seed(e, run, p), "holdout", 0, 0) < run->campaign->holdout)
+		n->state = ENROLMENT_HELD;
+	return rc < 0 ? rc : enrolment_add(e->o.db, n);
+}
+
 static int
 enrol_person(struct engine *e, const struct run *run, int64_t row, struct instant now)
 {
@@ -206,14 +224,12 @@ enrol_person(struct engine *e, const struct run *run, int64_t row, struct instan
 	if (!run_has_person(run, p))
 		return 0;
 	n = (struct enrolment){ .run_row = run->row, .person = row };
-	if (dice_unit(person_seed(e, run, p), "holdout", 0, 0) < run->campaign->holdout)
-		n.state = ENROLMENT_HELD;
 	n.has_anchor = anchor_find(run, p, &n.anchor);
-	rc = enrolment_add(e->o.db, &n);
-	return rc < 0 ? rc : plan_next(e, run, &n, p, 0, now);
+	rc = enrolment_begin(e, run, p, &n);
+	return rc < 0 || n.state == ENROLMENT_STOPPED ? rc : plan_next(e, run, &n, p, 0, now);
 }
 
-/* One transaction of people; *after moves on. */
+/* One transaction of people; *after moves on.  RUN_REFUSED: the run was paused or cancelled meanwhile. */
 static int
 enrol_batch(struct engine *e, const struct run *run, int64_t changed_after, int64_t *after,
     struct instant now, size_t *ret_n)
@@ -223,7 +239,11 @@ enrol_batch(struct engine *e, const struct run *run, int64_t changed_after, int6
 	int rc = db_begin(e->o.db);
 
 	if (rc == 0)
+		rc = run_is_approved(e->o.db, run->row);
+	if (rc == 0)
 		rc = people_since(e, changed_after, *after, BATCH, rows, ret_n);
+	if (rc == RUN_REFUSED)
+		return rc;
 	for (size_t i = 0; rc >= 0 && i < *ret_n; i++)
 		rc = enrol_person(e, run, rows[i], now);
 	if (rc >= 0)
@@ -244,8 +264,8 @@ enrol_run(struct engine *e, struct run *run, int64_t changed, struct instant now
 
 	do {
 		rc = enrol_batch(e, run, run->enrolled_at, &after, now, &n);
-		if (rc < 0)
-			return rc;
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
 	} while (n == BATCH);
 	rc = db_begin(e->o.db);
 	if (rc == 0)

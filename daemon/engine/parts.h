@@ -14,8 +14,8 @@
  *   zones_db.c  when a country changes its clock
  *   engine_db.c all SQL of these; guard_db.c of the guard
  *
- * Lives within the engine: runs and team facts until the next tick; everything of one batch in
- * `mem`, which is reset after it.
+ * Lives within the engine: runs until somebody else wrote to the store, team facts until the next
+ * tick; everything of one batch in `mem`, which is reset after it.
  */
 #ifndef NUDGED_ENGINE_PARTS_H
 #define NUDGED_ENGINE_PARTS_H
@@ -72,15 +72,18 @@ struct engine {
 	struct compose *compose;
 	struct rest *rest;
 	struct arena *mem;      /* of one batch */
-	struct arena *tick_mem; /* of one tick: runs */
+	struct arena *tick_mem; /* of one tick */
+	struct arena *run_mem;  /* runs, until they are loaded again */
 	struct arena *face_mem; /* ambassadors and managers, until the roster changes */
 	struct run *runs;
 	size_t n_runs;
+	int64_t runs_as_of;     /* db_others() when they were loaded */
 	struct ambassador *ambassadors;
 	size_t n_ambassadors;
 	struct manager *managers[MANAGER_CHAINS]; /* by the hash of their id */
 	size_t n_managers;
-	int64_t faces_as_of;    /* newest people change that the faces reflect */
+	int64_t faces_as_of;    /* newest people change that the faces reflect ... */
+	int64_t faces_erased;   /* ... and how many erasures */
 	struct series_slot series[SERIES_KEPT];
 	char lease[LEASE_TEXT];
 	char why[256];
@@ -115,6 +118,10 @@ struct due {
 	const struct run *run;
 };
 
+/* ---- engine.c ---- */
+/* Load the runs; pointers to those of before are void. */
+int engine_runs(struct engine *e);
+
 /* ---- enrol.c ---- */
 /* Look at everybody who changed since each approved run last looked. */
 int enrol_all(struct engine *e, struct instant now);
@@ -131,6 +138,8 @@ int plan_moment(struct engine *e, const struct run *run, const struct enrolment 
 /* Write the due row of the first moment from k on that is not over by `now`; none when over. */
 int plan_next(struct engine *e, const struct run *run, struct enrolment *n,
     const struct person *p, int64_t k, struct instant now);
+int enrolment_begin(
+    struct engine *e, const struct run *run, const struct person *p, struct enrolment *n);
 const struct zone *person_zone(const struct engine *e, const struct person *p);
 const struct run *engine_run(const struct engine *e, int64_t row);
 bool run_has_person(const struct run *run, const struct person *p);
@@ -246,6 +255,8 @@ int event_add(struct db *db, int64_t person, const char *name, struct instant at
     int64_t *ret_row); /* DB_REFUSED: told already */
 int completion_add(struct db *db, int64_t person, const char *campaign, struct instant at);
 int person_stage_set(struct db *db, int64_t person, const char *stage, struct instant at);
+/* Did they say stop to it, in whatever run? */
+int campaign_stopped(struct db *db, int64_t person, const char *campaign, bool *ret);
 int stop_campaign(struct engine *e, int64_t person, const char *campaign, struct instant now);
 int figures_load(struct engine *e, const struct run *run, const char *team, int64_t *ret_n,
     int64_t *ret_done, int64_t *ret_team_n, int64_t *ret_team_done);

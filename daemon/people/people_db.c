@@ -570,6 +570,12 @@ person_forget(struct db *db, const char *id, struct instant now,
 		rc = db_floor_keep(db);
 	for (size_t i = 0; rc == 0 && i < sizeof erasures / sizeof *erasures; i++)
 		rc = db_run(db, erasures[i], "i", p->row);
+	/* Who keeps names in memory looks at this. */
+	if (rc == 0)
+		rc = db_run(db,
+		    "INSERT INTO meta(key, value) VALUES(?1, '1') ON CONFLICT(key) DO UPDATE"
+		    " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
+		    "s", PEOPLE_ERASED);
 	/* Colleagues must not be left pointing at somebody who is not there. */
 	if (rc == 0)
 		rc = db_run(db, "UPDATE person SET manager = '' WHERE manager = ?1", "s", id);

@@ -92,12 +92,18 @@ db_commit(struct db *db)
 }
 
 int64_t
-db_version(struct db *db)
+db_others(struct db *db)
 {
 	int64_t others = 0;
 
 	db_int(db, &others, 0, "PRAGMA data_version", "");
-	return (others << 40) + db->commits;
+	return others;
+}
+
+int64_t
+db_version(struct db *db)
+{
+	return (db_others(db) << 40) + db->commits;
 }
 
 void

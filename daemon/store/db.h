@@ -84,6 +84,8 @@ int db_floor_keep(struct db *db);
 bool db_reserve_use(struct db *db);
 /* Another number after every commit: one more for each of ours, much more for anybody else's. */
 int64_t db_version(struct db *db);
+/* Another number after anybody else's commit. */
+int64_t db_others(struct db *db);
 /* Called after each commit (crash tests); NULL for none. */
 void db_on_commit(struct db *db, void (*fn)(void *), void *arg);
 /* What must be 0 in a sound store: how many rows break it.  In what: the words behind the number. */

@@ -10,9 +10,13 @@
  *   ok                   nudge clock-ok, at the last moment of the stretch before
  *   answer=PERSON,RUN,A   what somebody answered at the end of the stretch before
  *   event=PERSON,NAME     what happened to them then
+ *   forget=PERSON         somebody is erased then, by another process
  *   restart              another process on the same state
  *
  * With DURABLE in the environment files are on the disk before the store says so, as in the daemon.
+ *
+ * With AMID=N,RUN,STATE in the environment another process says pause or cancel of a run right after
+ * the n-th commit, in the middle of whatever goes on.
  *
  * Jumps between the stretches (downtime, or a clock set back), prints every decision as a JSON
  * line, and on stderr after each stretch whether the clock was right.    CRASH_AT n: the process dies right after its n-th
@@ -30,13 +34,44 @@
 #include "compose/compose.h"
 #include "engine.h"
 #include "engine/guard.h"
+#include "people/people.h"
 #include "ruleload.h"
 #include "rules/findings.h"
 #include "rules/rulebase.h"
+#include "runs.h"
 #include "settings.h"
 #include "store/db.h"
 
-static int64_t commits, crash_at;
+static int64_t commits, crash_at, amid_at;
+static const char *folder;
+static char amid_run[120], amid_state[20];
+
+/* By a connection of their own, as another process would. */
+static int
+others(int (*act)(struct db *db, const char *what), const char *what)
+{
+	struct db *db;
+	int rc = db_open(folder, &db);
+
+	if (rc < 0)
+		return rc;
+	rc = act(db, what);
+	db_close(&db);
+	return rc;
+}
+
+static int
+run_change(struct db *db, const char *run)
+{
+	return run_set_state(
+	    db, run, strcmp(amid_state, "pause") == 0 ? RUN_PAUSED : RUN_CANCELLED, (struct instant){ 1 });
+}
+
+static int
+forget(struct db *db, const char *person)
+{
+	return person_forget(db, person, (struct instant){ 1 }, NULL);
+}
 
 static void
 on_commit(void *arg)
@@ -44,6 +79,8 @@ on_commit(void *arg)
 	(void)arg;
 	if (++commits == crash_at)
 		_exit(9);
+	if (commits == amid_at && others(run_change, amid_run) != 0)
+		_exit(8);
 }
 
 static void
@@ -133,6 +170,8 @@ step(struct machine *m, char **argv, int *i)
 		return engine_answer(m->engine, person, run, answer, told);
 	if (sscanf(s, "event=%79[^,],%119s", person, run) == 2)
 		return engine_event(m->engine, person, run, told);
+	if (strncmp(s, "forget=", 7) == 0)
+		return others(forget, s + 7);
 	if (strcmp(s, "ok") == 0)
 		return guard_confirm(m->o.db, &machine);
 	if (strcmp(s, "restart") == 0)
@@ -150,6 +189,10 @@ main(int argc, char **argv)
 	if (argc < 5 || !parse_int(argv[3], 0, INT64_MAX, &crash_at))
 		return 2;
 	log_open("crash_engine", LOG_ERROR);
+	folder = argv[1];
+	if (getenv("AMID") != NULL &&
+	    sscanf(getenv("AMID"), "%" SCNd64 ",%119[^,],%19s", &amid_at, amid_run, amid_state) != 3)
+		return 2;
 	if (settings_load(getenv("CONFIG"), argv[1], argv[2], &m.settings) != 0 ||
 	    db_open(m.settings.state, &m.o.db) < 0)
 		return 3;
