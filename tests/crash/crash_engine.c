@@ -70,7 +70,7 @@ run_change(struct db *db, const char *run)
 static int
 forget(struct db *db, const char *person)
 {
-	return person_forget(db, person, (struct instant){ 1 }, NULL);
+	return person_forget(db, person, (struct instant){ 1 }, NULL, NULL);
 }
 
 static void
