@@ -119,3 +119,15 @@ chat_sign(const char *secret, const char *id, int64_t timestamp, const struct te
 			   sodium_base64_VARIANT_ORIGINAL));
 	return true;
 }
+
+void
+chat_basic(const struct text *user, struct text *ret)
+{
+	size_t room = sodium_base64_ENCODED_LEN(user->len, sodium_base64_VARIANT_ORIGINAL);
+
+	text_puts(ret, "Basic ");
+	text_grow(ret, room);
+	sodium_bin2base64(ret->s + ret->len, room, (const unsigned char *)text_string(user), user->len,
+	    sodium_base64_VARIANT_ORIGINAL);
+	ret->len += room - 1; /* it counts the NUL */
+}

@@ -76,4 +76,6 @@ extern const struct chat_row chat_rows[CHAT_FORMATS];
  */
 bool chat_sign(const char *secret, const char *id, int64_t timestamp, const struct text *body,
     struct text *ret);
+/* The value of an Authorization field: "Basic" and "name:password" in base64 (RFC 7617). */
+void chat_basic(const struct text *user, struct text *ret);
 #endif

@@ -1,20 +1,23 @@
 /*
- * Chat over HTTPS: one request a delivery, as the row of its format says (compose/chat_format.h).
+ * Chat over HTTPS: one request a delivery, as the row of its format says (compose/chat_format.h),
+ * over a few connections that libcurl opens and encrypts (line.h) and http.h speaks on.
  *
- * When a request is really under way is known to one place, libcurl's callback right before it is
- * sent: there the peer's address is checked, the courier is asked whether it may still go, and a
- * second time is refused.  For libcurl repeats a request by itself when a connection it reused
- * turns out closed, and the server may have acted on the first: harmless with a key, else a doubt.
+ *   absent ──libcurl──▶ connecting ──▶ idle ──a parcel──▶ asked ──its answer──▶ idle
+ *                          └──▶ absent   └──▶ absent ◀──────┘     idle too long, closed, too many
  *
- * What an answer means: its status first, for it says what the server did even when the rest of the
- * answer never came; then, where a format has them, the member that says it went well and the name
- * of the error.  The address is a secret and stands in nothing that leaves this file.
+ * Connections open as they find work: one, and two more for each that got a parcel right after it
+ * was made, up to what work() allows.  So one message costs one connection or two.
  *
- * A job is one delivery.  Jobs are kept with their handles for the next one.
+ * Before a parcel is taken the connection is looked at: who closed it, or spoke unasked, gets
+ * nothing more, and another is opened.  From the first byte that left on, an answer that does not
+ * come is a doubt, unless the format has a key: a request is never repeated here (RFC 9110 9.2.2).
+ *
+ * Every new connection's address is checked before it is made.  The hook's address is a secret and
+ * stands in nothing that leaves this file; libcurl gets to know the host only.
  */
 #include <curl/curl.h>
 #include <errno.h>
-#include <jansson.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,30 +26,31 @@
 #include "base/fail.h"
 #include "base/scope.h"
 #include "deliver/carriers.h"
-#include "deliver/transport.h"
+#include "deliver/hook_address.h"
+#include "deliver/hook_answer.h"
+#include "deliver/http.h"
+#include "deliver/line.h"
 
 enum {
-	ANSWER_BYTES = 64 << 10,
+	CALLS_MOST = 64,
+	FIELDS_MOST = 5,
 	REQUEST_SECONDS = 30,
-	IDLE_SECONDS = 60,  /* a connection idle for longer may be dead without saying so */
-	WAIT_LONGEST = 86400,
-	SPARE_MOST = 64,
-	PATH_TELLS = 6,     /* a last part of a path this long may be the secret */
+	/* Many servers close after five seconds: what we ask just then is in doubt. */
+	IDLE_SECONDS = 4,
+	READ_ROOM = 16384,
 };
 
 struct hook;
-struct job {
+struct call {
+	struct line line; /* first */
 	struct hook *hook;
-	struct job *next;
-	struct parcel *parcel;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct transport_guard guard;
-	struct text url, answer, header;
-	bool stopped;    /* the courier said no */
-	bool repeated;   /* libcurl wanted to send it a second time */
-	bool plain;      /* http to a host outside the house */
-	int requests;    /* that were about to be sent */
+	struct http http;
+	struct parcel *parcel; /* whose answer is awaited; NULL: none */
+	struct text target;
+	struct instant since; /* asked, or idle, on the clock that only goes on */
+	unsigned edition;     /* of the address it was made for */
+	bool fresh;           /* made, and had no parcel yet */
+	bool ended;           /* by the other end */
 };
 struct hook {
 	struct carrier c; /* first */
@@ -54,321 +58,23 @@ struct hook {
 	const struct chat_row *row;
 	struct carrier_host host;
 	struct transport *transport;
-	struct job *jobs, *spare;
-	struct instant used; /* last, on the clock that only goes on */
-	int parallel, n_spare;
+	const struct wires *wires;
+	struct call *calls[CALLS_MOST];
+	int wanted;
+	bool hungry; /* parcels wait, as far as we know */
+	bool ticking;
+	int to_open; /* connections that the next pump may open */
+	struct wire *tick, *pump;
+	/* What the secrets say; looked at again once a second. */
+	struct instant looked;
+	struct text url, secret, login;
+	struct hook_address address;
+	unsigned edition;     /* grows when the host changes */
+	struct outcome fault; /* reason NULL: they can be used */
+	char buf[READ_ROOM];
 };
 
-static void hook_pump(struct hook *h);
-
-/* ---- errors by name ---- */
-
-/* What a system's own words add to the status; any other word changes nothing. */
-static const struct {
-	enum chat_format format;
-	const char *code;
-	enum fate fate;
-	enum trouble trouble;
-	const char *reason;
-} words[] = {
-	{ CHAT_MATTERMOST, "web.incoming_webhook.user.app_error", FATE_NEVER, TROUBLE_NONE,
-	    "the chat system knows no such person" },
-	{ CHAT_MATTERMOST, "web.incoming_webhook.channel.app_error", FATE_NEVER, TROUBLE_NONE,
-	    "the chat system knows no such channel" },
-	{ CHAT_MATTERMOST, "web.incoming_webhook.invalid.app_error", FATE_NEVER, TROUBLE_REFUSED,
-	    "the hook is gone" },
-	{ CHAT_MATTERMOST, "web.incoming_webhook.disabled.app_error", FATE_BACK, TROUBLE_REFUSED,
-	    "the chat system's hooks are switched off" },
-	{ CHAT_ROCKETCHAT, "invalid-channel", FATE_NEVER, TROUBLE_NONE,
-	    "the chat system knows no such person or channel" },
-	{ CHAT_ROCKETCHAT, "error-invalid-room", FATE_NEVER, TROUBLE_NONE,
-	    "the chat system knows no such person or channel" },
-	{ CHAT_TEAMS, "WorkflowTriggerIsNotEnabled", FATE_BACK, TROUBLE_REFUSED,
-	    "the workflow is switched off" },
-	{ CHAT_TEAMS, "WorkflowNotFound", FATE_NEVER, TROUBLE_REFUSED, "the hook is gone" },
-	{ CHAT_MATRIX, "M_LIMIT_EXCEEDED", FATE_AGAIN, TROUBLE_BUSY, "the server says we send too much" },
-	{ CHAT_MATRIX, "M_FORBIDDEN", FATE_NEVER, TROUBLE_NONE, "we may not write in this room" },
-	{ CHAT_MATRIX, "M_UNKNOWN_TOKEN", FATE_BACK, TROUBLE_REFUSED,
-	    "the server does not accept our login" },
-	{ CHAT_ZULIP, "RATE_LIMIT_HIT", FATE_AGAIN, TROUBLE_BUSY, "the server says we send too much" },
-	{ CHAT_ZULIP, "STREAM_DOES_NOT_EXIST", FATE_NEVER, TROUBLE_NONE,
-	    "the chat system knows no such channel" },
-	{ CHAT_ZULIP, "BAD_REQUEST", FATE_NEVER, TROUBLE_NONE, "the chat system cannot reach this person" },
-	{ CHAT_ZULIP, "INVALID_API_KEY", FATE_BACK, TROUBLE_REFUSED,
-	    "the server does not accept our login" },
-};
-
-/* "a.b" in an object. */
-static json_t *
-member(json_t *j, const char *path)
-{
-	char name[32];
-	size_t len = strcspn(path, ".");
-
-	if (len >= sizeof name || !json_is_object(j))
-		return NULL;
-	memcpy(name, path, len);
-	name[len] = '\0';
-	j = json_object_get(j, name);
-	return path[len] == '.' ? member(j, path + len + 1) : j;
-}
-
-/* A member's value as a word; "" when there is none. */
-static const char *
-member_word(json_t *j, const char *path, char buf[static RECEIPT_TEXT])
-{
-	json_t *v = path != NULL ? member(j, path) : NULL;
-
-	buf[0] = '\0';
-	if (json_is_string(v))
-		snprintf(buf, RECEIPT_TEXT, "%s", json_string_value(v));
-	else if (json_is_integer(v))
-		snprintf(buf, RECEIPT_TEXT, "%lld", (long long)json_integer_value(v));
-	else if (json_is_boolean(v))
-		snprintf(buf, RECEIPT_TEXT, "%s", json_is_true(v) ? "true" : "false");
-	for (char *s = buf; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
-			*s = '?';
-	return buf;
-}
-
-/* How long the server asks us to wait: the header, or a member of its answer; nonsense is nothing. */
-static struct span
-wait_of(const struct job *j, json_t *answer)
-{
-	const struct chat_row *row = j->hook->row;
-	json_t *v = row->wait_field != NULL ? member(answer, row->wait_field) : NULL;
-	curl_off_t header = 0;
-	double us = 0;
-
-	curl_easy_getinfo(j->easy, CURLINFO_RETRY_AFTER, &header);
-	if (json_is_number(v))
-		us = json_number_value(v) * (double)row->wait_unit_us;
-	if (header > 0 && us < (double)header * 1e6)
-		us = (double)header * 1e6;
-	if (us > WAIT_LONGEST * 1e6)
-		us = WAIT_LONGEST * 1e6;
-	return (struct span){ us > 0 ? (int64_t)us : 0 };
-}
-
-/* ---- answers ---- */
-
-/* The server's words, unless they repeat what may be the secret part of the address. */
-static void
-detail_put(const struct job *j, struct outcome *o)
-{
-	const char *last = strrchr(text_string(&j->url), '/');
-	SCOPED(text_deinit) struct text secret = { 0 };
-
-	if (last != NULL)
-		text_add(&secret, last + 1, strcspn(last + 1, "?#"));
-	if (secret.len >= PATH_TELLS && strstr(text_string(&j->answer), secret.s) != NULL)
-		return;
-	outcome_detail(o, text_string(&j->answer), j->answer.len);
-}
-
-static void
-words_apply(const struct job *j, json_t *answer, struct outcome *o)
-{
-	const struct chat_row *row = j->hook->row;
-	char buf[RECEIPT_TEXT];
-	const char *code = member_word(answer, row->code_field, buf);
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (words[i].format == j->hook->o.format && strcmp(words[i].code, code) == 0) {
-			o->fate = words[i].fate;
-			o->trouble = words[i].trouble;
-			o->reason = words[i].reason;
-			return;
-		}
-	/* the hook itself, unless many share the address: then it was about this person */
-	if (o->code == 404 || o->code == 410) {
-		o->trouble = row->shared ? TROUBLE_NONE : TROUBLE_REFUSED;
-		o->reason = row->shared ? "the chat system knows no such person or channel"
-					: "the hook is gone";
-	}
-}
-
-/* A good status is not all, where a format says in its answer whether it went well. */
-static void
-good_check(const struct job *j, json_t *answer, struct outcome *o)
-{
-	const struct chat_row *row = j->hook->row;
-	char buf[RECEIPT_TEXT];
-
-	o->reason = row->shown ? "the chat system shows it" : "the chat system has taken it";
-	member_word(answer, row->receipt_field, o->receipt);
-	if (row->ok_field == NULL || strcmp(member_word(answer, row->ok_field, buf), row->ok_value) == 0)
-		return;
-	o->receipt[0] = '\0';
-	if (buf[0] == '\0') {
-		o->fate = row->keyed ? FATE_AGAIN : FATE_UNCERTAIN;
-		o->reason = "the answer does not say whether it was taken";
-		return;
-	}
-	o->fate = FATE_OURS;
-	o->reason = "the chat system did not take it";
-	words_apply(j, answer, o);
-	detail_put(j, o);
-}
-
-static void
-answered(const struct job *j, int status, struct outcome *ret)
-{
-	json_t *answer = json_loadb(text_string(&j->answer), j->answer.len, 0, NULL);
-
-	*ret = verdict_http(status, wait_of(j, answer));
-	if (ret->fate == FATE_DELIVERED)
-		good_check(j, answer, ret);
-	else {
-		words_apply(j, answer, ret);
-		detail_put(j, ret);
-	}
-	if (ret->fate == FATE_AGAIN)
-		ret->after = wait_of(j, answer);
-	json_decref(answer);
-}
-
-static void
-job_judge(struct job *j, CURLcode result, struct outcome *ret)
-{
-	bool keyed = j->hook->row->keyed;
-	long status = 0;
-
-	curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (j->stopped)
-		*ret = (struct outcome){ .fate = FATE_BACK, .reason = "it was stopped" };
-	else if (j->repeated)
-		*ret = verdict_curl(CURLE_GOT_NOTHING, true, keyed, false);
-	else if (j->plain)
-		*ret = verdict_curl(CURLE_UNSUPPORTED_PROTOCOL, false, keyed, false);
-	else if (status >= 200 && !j->guard.refused)
-		answered(j, (int)status, ret); /* however the rest of it ended */
-	else if (result == CURLE_UNSUPPORTED_PROTOCOL && j->requests > 0) /* of the answer, not ours */
-		*ret = verdict_curl(CURLE_WEIRD_SERVER_REPLY, true, keyed, false);
-	else
-		*ret = verdict_curl((int)result, j->requests > 0, keyed, j->guard.refused);
-}
-
-/* ---- jobs ---- */
-
-static void
-job_free(struct job *j)
-{
-	curl_easy_cleanup(j->easy);
-	curl_slist_free_all(j->headers);
-	text_deinit(&j->url);
-	text_deinit(&j->answer);
-	text_deinit(&j->header);
-	free(j);
-}
-
-static void
-job_end(struct job *j, const struct outcome *o)
-{
-	struct hook *h = j->hook;
-	struct parcel *p = j->parcel;
-	struct job **at = &h->jobs;
-
-	transport_drop(h->transport, j->easy);
-	while (*at != j)
-		at = &(*at)->next;
-	*at = j->next;
-	h->c.active--;
-	h->used = clock_monotonic();
-	if (h->n_spare < SPARE_MOST) {
-		j->next = h->spare;
-		h->spare = j;
-		h->n_spare++;
-	} else
-		job_free(j);
-	h->host.done(h->host.courier, &h->c, p, o);
-}
-
-static size_t
-on_body(char *p, size_t size, size_t n, void *arg)
-{
-	struct job *j = arg;
-
-	if (j->answer.len + size * n > ANSWER_BYTES)
-		return 0;
-	text_add(&j->answer, p, size * n);
-	return size * n;
-}
-
-/* Right before a request is sent, on whatever connection. */
-static int
-on_request(void *arg, char *peer, char *own, int peer_port, int own_port)
-{
-	struct job *j = arg;
-	const struct carrier_host *host = &j->hook->host;
-	bool inside = peer == NULL || transport_is_inside(peer);
-
-	(void)own;
-	(void)peer_port;
-	(void)own_port;
-	j->guard.refused = inside && !j->guard.may_private;
-	j->plain = !inside && strncmp(text_string(&j->url), "http:", 5) == 0;
-	j->repeated = j->requests > 0 && !j->hook->row->keyed;
-	if (j->guard.refused || j->plain || j->repeated)
-		return CURL_PREREQFUNC_ABORT;
-	j->stopped = !host->may_go(host->courier, j->parcel);
-	if (j->stopped)
-		return CURL_PREREQFUNC_ABORT;
-	j->requests++;
-	return CURL_PREREQFUNC_OK;
-}
-
-static struct job *
-job_new(struct hook *h)
-{
-	struct job *j = calloc(1, sizeof *j);
-
-	if (j == NULL || (j->easy = curl_easy_init()) == NULL)
-		abort();
-	j->hook = h;
-	j->guard.may_private = h->o.may_private;
-	transport_prepare(j->easy, &j->guard, h->o.ca_file);
-	curl_easy_setopt(j->easy, CURLOPT_PREREQFUNCTION, on_request);
-	curl_easy_setopt(j->easy, CURLOPT_PREREQDATA, j);
-	curl_easy_setopt(j->easy, CURLOPT_PROTOCOLS_STR, h->o.may_private ? "http,https" : "https");
-	curl_easy_setopt(j->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(j->easy, CURLOPT_TIMEOUT, (long)REQUEST_SECONDS);
-	curl_easy_setopt(j->easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(j->easy, CURLOPT_WRITEDATA, j);
-	curl_easy_setopt(j->easy, CURLOPT_USERAGENT, "nudged");
-	if (strcmp(h->row->method, "POST") != 0)
-		curl_easy_setopt(j->easy, CURLOPT_CUSTOMREQUEST, h->row->method);
-	return j;
-}
-
-/* ---- the request ---- */
-
-static void
-percent_put(struct text *t, const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		    strchr("-._~", *s) != NULL)
-			text_putc(t, *s);
-		else
-			text_addf(t, "%%%02X", (unsigned char)*s);
-}
-
-/* The places of an address: {to} and {key}. */
-static void
-places_fill(struct text *ret, const char *s, const struct parcel *p)
-{
-	while (*s != '\0')
-		if (strncmp(s, "{to}", 4) == 0) {
-			percent_put(ret, p->recipient);
-			s += 4;
-		} else if (strncmp(s, "{key}", 5) == 0) {
-			percent_put(ret, p->key);
-			s += 5;
-		} else
-			text_putc(ret, *s++);
-}
+/* ---- secrets ---- */
 
 /* A file of secrets ends with a line end. */
 static void
@@ -378,167 +84,468 @@ trim(struct text *t)
 		t->s[--t->len] = '\0';
 }
 
-/* More than a host: then the address is whole as it stands. */
-static bool
-has_path(const char *url)
+static void
+secret_deinit(struct text *t)
 {
-	const char *host = strstr(url, "://"), *slash = host != NULL ? strchr(host + 3, '/') : NULL;
-
-	return slash != NULL && slash[1] != '\0';
+	if (t->s != NULL)
+		explicit_bzero(t->s, t->room);
+	text_deinit(t);
 }
 
-static int
-url_set(struct job *j)
+static struct outcome
+fault_of(struct hook *h, enum address_flaw flaw)
 {
-	const struct hook *h = j->hook;
-	SCOPED(text_deinit) struct text url = { 0 };
+	if (flaw == ADDRESS_SCHEME)
+		return verdict_curl(CURLE_UNSUPPORTED_PROTOCOL, false, h->row->keyed, false);
+	return verdict_curl(CURLE_URL_MALFORMAT, false, h->row->keyed, false);
+}
+
+static void
+url_use(struct hook *h, struct text *url)
+{
+	SCOPED(text_deinit) struct text origin = { 0 };
+	enum address_flaw flaw;
+
+	if (h->url.s != NULL && strcmp(text_string(url), text_string(&h->url)) == 0)
+		return;
+	text_puts(&origin, text_string(&h->address.origin));
+	flaw = hook_address_read(text_string(url), h->row, h->o.may_private, &h->address);
+	if (flaw != ADDRESS_GOOD) {
+		secret_deinit(&h->url);
+		h->fault = fault_of(h, flaw);
+		return;
+	}
+	if (strcmp(text_string(&origin), text_string(&h->address.origin)) != 0)
+		h->edition++;
+	secret_deinit(&h->url);
+	h->url = *url;
+	*url = (struct text){ 0 };
+}
+
+/* The Authorization field.  false: the secret cannot be used. */
+static bool
+login_use(struct hook *h)
+{
+	SCOPED(text_deinit) struct text signature = { 0 };
+	const struct text nothing = { 0 };
+
+	secret_deinit(&h->login);
+	if (h->row->auth == AUTH_BEARER && h->secret.len > 0) {
+		text_puts(&h->login, "Bearer ");
+		text_puts(&h->login, text_string(&h->secret));
+	} else if (h->row->auth == AUTH_BASIC)
+		chat_basic(&h->secret, &h->login);
+	else if (h->address.user.len > 0)
+		chat_basic(&h->address.user, &h->login);
+	return h->row->auth != AUTH_SIGNED ||
+	    (h->secret.len > 0 && chat_sign(text_string(&h->secret), "", 0, &nothing, &signature));
+}
+
+static void
+secrets_read(struct hook *h)
+{
+	struct text url = { 0 };
 	int rc = h->o.url(h->o.secret_arg, &url);
 
-	if (rc < 0)
-		return rc;
+	h->fault = (struct outcome){ 0 };
+	secret_deinit(&h->secret);
+	if (rc == 0 && h->row->auth != AUTH_URL && h->o.secret != NULL)
+		rc = h->o.secret(h->o.secret_arg, &h->secret);
 	trim(&url);
-	if (h->row->path != NULL && !has_path(text_string(&url))) {
-		if (url.len > 0 && url.s[url.len - 1] == '/')
-			url.s[--url.len] = '\0';
-		text_puts(&url, h->row->path);
-	} else if (h->row->path != NULL && h->row->keyed && strstr(text_string(&url), "{key}") == NULL)
-		return -EINVAL; /* what makes repeats harmless would be missing */
-	if (h->row->query != NULL && strstr(text_string(&url), h->row->query) == NULL) {
-		text_putc(&url, strchr(text_string(&url), '?') != NULL ? '&' : '?');
-		text_puts(&url, h->row->query);
-	}
-	text_clear(&j->url);
-	places_fill(&j->url, text_string(&url), j->parcel);
-	return curl_easy_setopt(j->easy, CURLOPT_URL, text_string(&j->url)) == CURLE_OK ? 0 : -EINVAL;
+	trim(&h->secret);
+	if (rc == 0)
+		url_use(h, &url);
+	if (rc < 0 || (h->fault.reason == NULL && !login_use(h)))
+		h->fault = (struct outcome){ .fate = FATE_BACK, .trouble = TROUBLE_REFUSED,
+			.reason = "the address or secret of the hook cannot be used" };
+	secret_deinit(&url);
 }
 
-/* false: it holds what cannot stand in a header. */
+/* false: the courier was told why nothing can be asked. */
 static bool
-header_add(struct job *j, const char *name, const char *value)
+hook_is_usable(struct hook *h, struct instant now)
 {
-	struct curl_slist *more;
+	if (h->looked.us == 0 || instant_diff(now, h->looked).us >= SPAN_OF(1, 1).us) {
+		h->looked = now;
+		secrets_read(h);
+	}
+	if (h->fault.reason == NULL)
+		return true;
+	h->hungry = false;
+	h->looked.us = 0; /* somebody may mend it */
+	h->host.connected(h->host.courier, &h->c, &h->fault);
+	return false;
+}
 
-	for (const char *s = value; *s != '\0'; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return false;
-	text_clear(&j->header);
-	text_puts(&j->header, name);
-	text_puts(&j->header, ": ");
-	text_puts(&j->header, value);
-	more = curl_slist_append(j->headers, text_string(&j->header));
-	if (more == NULL)
-		abort();
-	j->headers = more;
+/* ---- a connection's end ---- */
+
+static void
+call_free(struct call *c)
+{
+	struct hook *h = c->hook;
+
+	line_deinit(&c->line);
+	http_deinit(&c->http);
+	text_deinit(&c->target);
+	for (int i = 0; i < CALLS_MOST; i++)
+		if (h->calls[i] == c)
+			h->calls[i] = NULL;
+	h->c.active--;
+	free(c);
+}
+
+/* Without a parcel.  again: at no fault of the server, so another may be opened at once. */
+static void
+call_end(struct call *c, bool again)
+{
+	struct hook *h = c->hook;
+
+	call_free(c);
+	if (again && h->hungry) {
+		h->to_open++;
+		h->wires->arm(h->pump);
+	}
+}
+
+static void
+call_fail(struct call *c, CURLcode code)
+{
+	struct hook *h = c->hook;
+	struct outcome o = verdict_curl((int)code, false, h->row->keyed, c->line.guard.refused);
+
+	call_free(c);
+	h->host.connected(h->host.courier, &h->c, &o);
+}
+
+/* ---- answers ---- */
+
+static const CURLcode breaks[] = {
+	[HTTP_NONSENSE] = CURLE_WEIRD_SERVER_REPLY,
+	[HTTP_CUT] = CURLE_GOT_NOTHING,
+	[HTTP_SILENCE] = CURLE_OPERATION_TIMEDOUT,
+};
+
+static void
+call_settle(struct call *c, const struct outcome *o)
+{
+	struct hook *h = c->hook;
+	struct parcel *p = c->parcel;
+
+	c->parcel = NULL;
+	h->host.done(h->host.courier, &h->c, p, o);
+}
+
+static void
+call_judge(struct call *c)
+{
+	struct hook *h = c->hook;
+	bool left = http_has_left(&c->http);
+	struct outcome o;
+
+	if (c->http.status != 0)
+		hook_answer_judge(
+		    &c->http, h->o.format, text_string(&c->target), clock_now(), &o);
+	else {
+		o = verdict_curl((int)breaks[c->http.why], left, h->row->keyed, false);
+		if (!left && !c->fresh) /* it had been used: a server may close it at any time */
+			o.trouble = TROUBLE_NONE;
+	}
+	call_settle(c, &o);
+}
+
+/* ---- requests ---- */
+
+/* Has it idled so long that the server may close it just now? */
+static bool
+call_is_old(const struct call *c, struct instant now)
+{
+	struct span limit = SPAN_OF(IDLE_SECONDS, 1);
+
+	if (c->http.idle.us > 0 && c->http.idle.us / 2 < limit.us)
+		limit.us = c->http.idle.us / 2;
+	return instant_diff(now, c->since).us >= limit.us;
+}
+
+/* Nothing is there to be read before we ask.  false: the call has ended. */
+static bool
+call_is_quiet(struct call *c)
+{
+	size_t n;
+	enum line_io io = line_recv(&c->line, c->hook->buf, sizeof c->hook->buf, &n);
+
+	if (io == LINE_EMPTY)
+		return true;
+	if (c->fresh) /* it did not even wait to be asked */
+		call_fail(c, io == LINE_MOVED ? CURLE_WEIRD_SERVER_REPLY : CURLE_GOT_NOTHING);
+	else
+		call_end(c, true);
+	return false;
+}
+
+/* Queue the request.  false: told, and not begun. */
+static bool
+call_ask(struct call *c, struct parcel *p)
+{
+	struct hook *h = c->hook;
+	SCOPED(text_deinit) struct text signature = { 0 };
+	struct http_field fields[FIELDS_MOST] = { { "Content-Type", h->row->content_type } };
+	struct outcome back = { .fate = FATE_BACK, .reason = "it was stopped" };
+	struct http_request r = { .method = h->row->method, .host = text_string(&h->address.host),
+		.fields = fields, .n_fields = 1, .body = { text_string(&p->body), p->body.len } };
+	char at[24];
+
+	text_clear(&c->target);
+	hook_target_put(&h->address, p->recipient, p->key, &c->target);
+	r.target = text_string(&c->target);
+	if (h->login.len > 0)
+		fields[r.n_fields++] = (struct http_field){ "Authorization", text_string(&h->login) };
+	if (h->row->auth == AUTH_SIGNED) {
+		int64_t now = instant_floor(clock_now());
+
+		snprintf(at, sizeof at, "%" PRId64, now);
+		chat_sign(text_string(&h->secret), p->key, now, &p->body, &signature);
+		fields[r.n_fields++] = (struct http_field){ "webhook-id", p->key };
+		fields[r.n_fields++] = (struct http_field){ "webhook-timestamp", at };
+		fields[r.n_fields++] =
+		    (struct http_field){ "webhook-signature", text_string(&signature) };
+	}
+	c->parcel = p;
+	if (h->host.may_go(h->host.courier, p)) {
+		if (http_ask(&c->http, &r))
+			return true;
+		back.trouble = TROUBLE_REFUSED;
+		back.reason = "the address or secret of the hook cannot be used";
+	}
+	call_settle(c, &back);
+	return false;
+}
+
+static void
+call_read(struct call *c)
+{
+	struct hook *h = c->hook;
+	enum line_io io;
+	size_t n;
+
+	while ((io = line_recv(&c->line, h->buf, sizeof h->buf, &n)) == LINE_MOVED) {
+		http_input(&c->http, h->buf, n);
+		if (c->http.state != HTTP_ASKED || (c->line.plain && n < sizeof h->buf))
+			return;
+	}
+	if (io == LINE_ENDED) {
+		c->ended = true;
+		http_cut(&c->http, HTTP_CUT);
+	}
+}
+
+static void
+call_flush(struct call *c)
+{
+	enum line_io io = LINE_MOVED;
+	struct slice out;
+	size_t n;
+
+	while (io == LINE_MOVED && (out = http_output(&c->http)).len > 0) {
+		io = line_send(&c->line, out.s, out.len, &n);
+		http_sent(&c->http, n);
+	}
+	if (io == LINE_ENDED) { /* it may have said why before it closed */
+		call_read(c);
+		c->ended = true;
+		http_cut(&c->http, HTTP_CUT);
+	}
+	line_watch_writing(&c->line, io == LINE_EMPTY);
+}
+
+/* Take a parcel that waits and ask.  false: none is under way here, or the call has ended. */
+static bool
+call_take(struct call *c)
+{
+	struct hook *h = c->hook;
+	struct instant now = clock_monotonic();
+	struct parcel *p;
+
+	if (!h->hungry || !hook_is_usable(h, now))
+		return false;
+	if (c->edition != h->edition || h->c.active > h->wanted) {
+		h->wires->arm(h->pump); /* it ends there */
+		return false;
+	}
+	if (call_is_old(c, now)) {
+		call_end(c, true);
+		return false;
+	}
+	if (!call_is_quiet(c))
+		return false;
+	do {
+		p = h->host.next(h->host.courier, &h->c);
+		h->hungry = p != NULL;
+	} while (p != NULL && !call_ask(c, p));
+	if (p == NULL)
+		return false;
+	c->since = now;
+	if (c->fresh) {
+		h->to_open += 2;
+		h->wires->arm(h->pump);
+	}
+	call_flush(c);
 	return true;
 }
 
-static bool
-signature_add(struct job *j, const char *secret)
+/* After anything that happened to it. */
+static void
+call_go_on(struct call *c)
 {
-	SCOPED(text_deinit) struct text signature = { 0 };
-	int64_t now = instant_floor(clock_now());
-	char at[24];
+	struct hook *h = c->hook;
 
-	snprintf(at, sizeof at, "%lld", (long long)now);
-	return chat_sign(secret, j->parcel->key, now, &j->parcel->body, &signature) &&
-	       header_add(j, "webhook-id", j->parcel->key) && header_add(j, "webhook-timestamp", at) &&
-	       header_add(j, "webhook-signature", text_string(&signature));
-}
-
-static bool
-login_set(struct job *j, struct text *secret)
-{
-	SCOPED(text_deinit) struct text value = { 0 };
-
-	switch (j->hook->row->auth) {
-	case AUTH_BEARER:
-		text_puts(&value, "Bearer ");
-		text_puts(&value, text_string(secret));
-		return secret->len == 0 || header_add(j, "Authorization", text_string(&value));
-	case AUTH_BASIC:
-		curl_easy_setopt(j->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		return curl_easy_setopt(j->easy, CURLOPT_USERPWD, text_string(secret)) == CURLE_OK;
-	case AUTH_SIGNED:
-		return secret->len > 0 && signature_add(j, text_string(secret));
-	case AUTH_URL:
-	default:
-		return true;
+	while (c->http.state != HTTP_ASKED) {
+		if (c->parcel != NULL) {
+			call_judge(c);
+			c->fresh = false;
+			c->since = clock_monotonic();
+		}
+		if (c->ended || !http_is_free(&c->http)) {
+			if (c->fresh && h->hungry) /* it did not even wait to be asked */
+				call_fail(c, c->ended ? CURLE_GOT_NOTHING : CURLE_WEIRD_SERVER_REPLY);
+			else
+				call_end(c, true);
+			return;
+		}
+		if (!call_take(c))
+			return;
 	}
 }
 
-/* 0; negative: what the configuration says cannot be used. */
-static int
-request_set(struct job *j)
-{
-	const struct hook *h = j->hook;
-	const struct parcel *p = j->parcel;
-	SCOPED(text_deinit) struct text secret = { 0 };
-	int rc = url_set(j);
+/* ---- what the loop tells ---- */
 
-	if (rc == 0 && h->row->auth != AUTH_URL && h->o.secret != NULL)
-		rc = h->o.secret(h->o.secret_arg, &secret);
-	if (rc < 0)
-		return rc;
-	trim(&secret);
-	curl_slist_free_all(j->headers);
-	j->headers = NULL;
-	header_add(j, "Content-Type", h->row->content_type);
-	j->headers = curl_slist_append(j->headers, "Expect:");
-	if (!login_set(j, &secret))
-		return -EINVAL;
-	curl_easy_setopt(j->easy, CURLOPT_FRESH_CONNECT,
-	    instant_diff(clock_monotonic(), h->used).us > INT64_C(1000000) * IDLE_SECONDS ? 1L : 0L);
-	curl_easy_setopt(j->easy, CURLOPT_HTTPHEADER, j->headers);
-	curl_easy_setopt(j->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.len);
-	curl_easy_setopt(j->easy, CURLOPT_POSTFIELDS, text_string(&p->body));
-	return 0;
+static void
+on_ready(struct line *l, unsigned events)
+{
+	struct call *c = (struct call *)l;
+
+	if (events & WIRE_READ)
+		call_read(c);
+	if (c->http.state == HTTP_ASKED && (events & WIRE_WRITE))
+		call_flush(c);
+	call_go_on(c);
 }
 
 static void
-on_done(void *arg, CURL *easy, CURLcode result)
+on_lost(struct line *l)
 {
-	struct job *j = arg;
-	struct hook *h = j->hook;
-	struct outcome o;
+	struct call *c = (struct call *)l;
 
-	(void)easy;
-	job_judge(j, result, &o);
-	job_end(j, &o);
-	hook_pump(h);
+	c->hook->wires->arm(c->hook->pump);
 }
 
 static void
-job_begin(struct hook *h, struct parcel *p)
+on_opened(struct line *l, CURLcode result)
 {
-	const struct outcome back = { .fate = FATE_BACK, .trouble = TROUBLE_REFUSED,
-		.reason = "the address or secret of the hook cannot be used" };
-	struct job *j = h->spare;
+	struct call *c = (struct call *)l;
 
-	if (j != NULL) {
-		h->spare = j->next;
-		h->n_spare--;
-	} else
-		j = job_new(h);
-	j->parcel = p;
-	j->guard.refused = j->stopped = j->repeated = j->plain = false;
-	j->requests = 0;
-	text_clear(&j->answer);
-	j->next = h->jobs;
-	h->jobs = j;
-	h->c.active++;
-	if (request_set(j) < 0 || transport_start(h->transport, j->easy, on_done, j) < 0)
-		job_end(j, &back);
+	if (result == CURLE_OK && l->plain && !line_is_inside(l))
+		result = CURLE_UNSUPPORTED_PROTOCOL;
+	if (result != CURLE_OK) {
+		call_fail(c, result);
+		return;
+	}
+	c->fresh = true;
+	c->since = clock_monotonic();
+	call_go_on(c);
 }
 
 /* ---- the carrier ---- */
 
-static void
-hook_pump(struct hook *h)
+/* One connection more.  false: it could not even be begun. */
+static bool
+call_open(struct hook *h)
 {
-	struct parcel *p;
+	struct call *c = calloc(1, sizeof *c);
+	int i = 0;
 
-	while (h->c.active < h->parallel && (p = h->host.next(h->host.courier, &h->c)) != NULL)
-		job_begin(h, p);
+	if (c == NULL)
+		abort();
+	while (h->calls[i] != NULL) /* wanted <= CALLS_MOST */
+		i++;
+	h->calls[i] = c;
+	h->c.active++;
+	c->hook = h;
+	c->edition = h->edition;
+	c->line = (struct line){ .opened = on_opened, .ready = on_ready, .lost = on_lost };
+	line_init(&c->line, h->transport, text_string(&h->address.origin), h->o.ca_file,
+	    h->o.may_private);
+	if (line_open(&c->line) < 0) {
+		call_fail(c, CURLE_OUT_OF_MEMORY);
+		return false;
+	}
+	if (!h->ticking) {
+		h->ticking = true;
+		h->wires->set(h->tick, SPAN_OF(1, 1));
+	}
+	return true;
+}
+
+static void
+call_pump(struct call *c)
+{
+	struct hook *h = c->hook;
+
+	if (c->line.gone) {
+		c->ended = true;
+		http_cut(&c->http, HTTP_CUT);
+		call_go_on(c);
+	} else if (c->parcel == NULL && (c->edition != h->edition || h->c.active > h->wanted))
+		call_end(c, c->edition != h->edition);
+	else if (c->parcel == NULL)
+		call_go_on(c);
+}
+
+/* Outside of everybody's callbacks: hand parcels to idle connections, open new ones. */
+static void
+on_pump(void *arg)
+{
+	struct hook *h = arg;
+	int connecting = 0;
+
+	for (int i = 0; i < CALLS_MOST; i++)
+		if (h->calls[i] != NULL && h->calls[i]->line.open)
+			call_pump(h->calls[i]);
+	for (int i = 0; i < CALLS_MOST; i++)
+		connecting += h->calls[i] != NULL && !h->calls[i]->line.open;
+	if (h->to_open == 0 && connecting == 0)
+		h->to_open = 1;
+	while (h->hungry && h->to_open > 0 && h->c.active < h->wanted &&
+	    hook_is_usable(h, clock_monotonic())) {
+		h->to_open--;
+		if (!call_open(h))
+			break;
+	}
+	h->to_open = 0;
+}
+
+static void
+on_tick(void *arg)
+{
+	struct hook *h = arg;
+	struct instant now = clock_monotonic();
+
+	for (int i = 0; i < CALLS_MOST; i++) {
+		struct call *c = h->calls[i];
+		int64_t silent;
+
+		if (c == NULL || !c->line.open || c->line.gone)
+			continue;
+		silent = instant_diff(now, c->since).us;
+		if (c->parcel != NULL && silent >= SPAN_OF(REQUEST_SECONDS, 1).us) {
+			http_cut(&c->http, HTTP_SILENCE);
+			c->ended = true;
+			call_go_on(c);
+		} else if (c->parcel == NULL && silent >= SPAN_OF(IDLE_SECONDS, 1).us)
+			call_end(c, true);
+	}
+	h->ticking = h->c.active > 0;
+	if (h->ticking)
+		h->wires->set(h->tick, SPAN_OF(1, 1));
 }
 
 static void
@@ -546,15 +553,16 @@ hook_work(struct carrier *c, int parallel)
 {
 	struct hook *h = (struct hook *)c;
 
-	h->parallel = parallel;
-	hook_pump(h);
+	h->wanted = parallel < 0 ? 0 : parallel > CALLS_MOST ? CALLS_MOST : parallel;
+	h->hungry = h->wanted > 0;
+	h->wires->arm(h->pump);
 }
 
-/* Idle connections are libcurl's own; it ends them by age. */
+/* The tick ends what stays idle. */
 static void
 hook_rest(struct carrier *c)
 {
-	((struct hook *)c)->parallel = 0;
+	((struct hook *)c)->hungry = false;
 }
 
 /* What a server may have is in doubt, unless doing it again is harmless. */
@@ -564,18 +572,27 @@ hook_close(struct carrier **cp)
 	struct hook *h = (struct hook *)*cp;
 
 	*cp = NULL;
-	h->parallel = 0;
-	while (h->jobs != NULL) {
-		bool doubt = h->jobs->requests > 0 && !h->row->keyed;
+	h->hungry = false;
+	h->wanted = 0;
+	for (int i = 0; i < CALLS_MOST; i++) {
+		struct call *c = h->calls[i];
+		bool doubt;
 
-		job_end(h->jobs, &(struct outcome){ .fate = doubt ? FATE_UNCERTAIN : FATE_BACK,
-				     .reason = doubt ? "nudged ended before the answer came"
-						     : "nudged ended" });
+		if (c == NULL)
+			continue;
+		doubt = http_has_left(&c->http) && !h->row->keyed;
+		if (c->parcel != NULL)
+			call_settle(c, &(struct outcome){ .fate = doubt ? FATE_UNCERTAIN : FATE_BACK,
+				.reason = doubt ? "nudged ended before the answer came"
+						: "nudged ended" });
+		call_free(c);
 	}
-	for (struct job *j; (j = h->spare) != NULL;) {
-		h->spare = j->next;
-		job_free(j);
-	}
+	h->wires->cut(&h->tick);
+	h->wires->cut(&h->pump);
+	secret_deinit(&h->url);
+	secret_deinit(&h->secret);
+	secret_deinit(&h->login);
+	hook_address_deinit(&h->address);
 	free(h);
 }
 
@@ -597,6 +614,15 @@ hook_new(const struct hook_options *o, const struct carrier_host *host, struct t
 	h->row = &chat_rows[o->format];
 	h->host = *host;
 	h->transport = t;
+	h->wires = transport_wires(t);
+	h->tick = h->wires->alarm(h->wires->loop, on_tick, h);
+	h->pump = h->wires->rest(h->wires->loop, on_pump, h);
+	if (h->tick == NULL || h->pump == NULL) {
+		struct carrier *c = &h->c;
+
+		hook_close(&c);
+		return FAIL(-ENOMEM, "no memory for a hook");
+	}
 	*ret = &h->c;
 	return 0;
 }

@@ -30,8 +30,9 @@ struct courier {
 	char keys[PARCELS][64], recipients[PARCELS][128];
 	size_t n, handed, done, rounds;
 	size_t fates[FATES];
-	int most; /* requests at once */
+	int most; /* connections at once */
 	bool closes, over;
+	int parallel;
 	const char *url, *secret;
 };
 
@@ -66,12 +67,15 @@ done(struct courier *c, struct carrier *from, struct parcel *p, const struct out
 	    o->code, o->after.us / 1000, o->receipt[0] != '\0' ? o->receipt : "-", o->reason, o->detail);
 }
 
+/* Without a connection what waits goes back, one for each that failed. */
 static void
 connected(struct courier *c, struct carrier *from, const struct outcome *o)
 {
-	(void)c;
-	(void)from;
-	(void)o;
+	struct parcel *p = o != NULL ? next(c, from) : NULL;
+
+	if (p != NULL)
+		done(c, from, p, o);
+	from->work(from, c->parallel);
 }
 
 static int
@@ -130,12 +134,12 @@ line_take(struct courier *c, char *line)
 }
 
 static void
-run(struct courier *c, const struct wires *w, struct carrier *hook, int parallel)
+run(struct courier *c, const struct wires *w, struct carrier *hook)
 {
 	struct instant start = clock_monotonic();
 	struct wire *alarm = w->alarm(w->loop, time_up, c);
 
-	hook->work(hook, parallel);
+	hook->work(hook, c->parallel);
 	if (c->closes) {
 		w->set(alarm, (struct span){ 300000 });
 		wires_run(w, is_over, c, SPAN_MINUTES(1));
@@ -163,6 +167,7 @@ main(int argc, char **argv)
 	if (argc < 5 || (format = parse_word(argv[1], chat_format_names, CHAT_FORMATS)) < 0 ||
 	    !parse_int(argv[4], 1, 64, &parallel))
 		return 2;
+	c.parallel = (int)parallel;
 	c.url = argv[2];
 	c.secret = getenv("HOOK_SECRET") != NULL ? getenv("HOOK_SECRET") : "";
 	struct hook_options o = { .format = (enum chat_format)format, .url = url, .secret = secret,
@@ -184,10 +189,10 @@ main(int argc, char **argv)
 		return 3;
 	if (hook_new(&o, &host, t, &hook) < 0)
 		return 4;
-	run(&c, &wires, hook, (int)parallel);
+	run(&c, &wires, hook);
 	transport_free(&t);
 	wires_close(&wires);
-	printf("most %d\n", c.most + 1);
+	printf("most %d\n", c.most);
 	for (size_t i = 0; i < c.n; i++)
 		text_deinit(&c.parcels[i].body);
 	return 0;
