@@ -9,7 +9,12 @@
 #define NUDGED_BASE_WIRES_H
 #include "base/when.h"
 
-enum { WIRE_READ = 1, WIRE_WRITE = 2 };
+/*
+ * WIRE_EDGE: tell once when something comes, not for as long as it is there; whoever asks for it
+ * reads until nothing is left.  Where many descriptors are ready at once that saves looking at all
+ * of them again for each.
+ */
+enum { WIRE_READ = 1, WIRE_WRITE = 2, WIRE_EDGE = 4 };
 struct wire;
 typedef void wire_fn(void *arg, int fd, unsigned events);
 typedef void alarm_fn(void *arg);

@@ -1,11 +1,9 @@
 #include "deliver/http.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-enum { OUT_KEPT = 32 << 10, SECONDS_MOST = 86400 * 365 };
+enum { OUT_KEPT = 32 << 10 };
 
 void
 http_deinit(struct http *h)
@@ -23,17 +21,6 @@ http_is_free(const struct http *h)
 	return h->state == HTTP_FREE || (h->state == HTTP_ANSWERED && h->keeps);
 }
 
-/* RFC 9110 5.6.2. */
-static bool
-is_token(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 0x7f ||
-		    strchr("\"(),/:;<=>?@[\\]{}", s[i]) != NULL)
-			return false;
-	return len > 0;
-}
-
 /* Visible ASCII without blanks. */
 static bool
 is_visible(const char *s)
@@ -44,28 +31,18 @@ is_visible(const char *s)
 	return s[0] != '\0';
 }
 
-/* RFC 9110 5.5: a field's value is one line. */
-static bool
-is_value(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (((unsigned char)s[i] < ' ' && s[i] != '\t') || s[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static bool
 request_is_sound(const struct http_request *r)
 {
 	size_t len = strlen(r->method) + strlen(r->target) + strlen(r->host);
 
-	if (!is_token(r->method, strlen(r->method)) || r->target[0] != '/' || !is_visible(r->target) ||
+	if (!http_is_token(r->method, strlen(r->method)) || r->target[0] != '/' || !is_visible(r->target) ||
 	    !is_visible(r->host) || strpbrk(r->host, "/@?#\\") != NULL)
 		return false;
 	for (size_t i = 0; i < r->n_fields; i++) {
 		const struct http_field *f = &r->fields[i];
 
-		if (!is_token(f->name, strlen(f->name)) || !is_value(f->value, strlen(f->value)))
+		if (!http_is_token(f->name, strlen(f->name)) || !http_is_value(f->value, strlen(f->value)))
 			return false;
 		len += strlen(f->name) + strlen(f->value);
 	}
@@ -175,190 +152,6 @@ http_cut(struct http *h, enum http_break why)
 		broke(h, why);
 }
 
-/* ---- fields ---- */
-
-/* Digits alone; saturates, since what is too large is too large. */
-static bool
-digits_read(const char *s, uint64_t most, uint64_t *ret)
-{
-	uint64_t n = 0;
-	size_t len = strspn(s, "0123456789");
-
-	if (len == 0 || s[len] != '\0')
-		return false;
-	for (; *s != '\0'; s++) {
-		uint64_t digit = (uint64_t)(*s - '0');
-
-		n = n > (most - digit) / 10 ? most : n * 10 + digit;
-	}
-	*ret = n;
-	return true;
-}
-
-/* The same length said twice is one; two different ones, or a list, are nonsense. */
-static void
-length_read(struct http *h, const char *value)
-{
-	uint64_t n = 0;
-
-	if (!digits_read(value, INT64_MAX, &n) || n == INT64_MAX || (h->has_length && n != h->owed)) {
-		broke(h, HTTP_NONSENSE);
-		return;
-	}
-	h->has_length = true;
-	h->owed = n;
-}
-
-static void
-coding_read(struct http *h, const char *value)
-{
-	h->chunked = !h->has_coding && strcasecmp(value, "chunked") == 0;
-	h->has_coding = true;
-}
-
-/* The next word of a list; its parameter, if it has one, stands behind the '='. */
-static bool
-word_next(const char **at, struct slice *ret)
-{
-	const char *s = *at + strspn(*at, " \t,;");
-	size_t len = strcspn(s, ",;"), whole = len;
-
-	while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
-		len--;
-	*at = s + whole;
-	*ret = (struct slice){ s, len };
-	return len > 0;
-}
-
-static bool
-word_is(struct slice word, const char *s)
-{
-	return word.len == strlen(s) && strncasecmp(word.s, s, word.len) == 0;
-}
-
-static void
-connection_read(struct http *h, const char *value)
-{
-	struct slice word;
-
-	while (word_next(&value, &word)) {
-		h->closes = h->closes || word_is(word, "close");
-		h->stays = h->stays || word_is(word, "keep-alive");
-	}
-}
-
-/* "timeout=5, max=100": no standard, but what servers say. */
-static void
-keep_alive_read(struct http *h, const char *value)
-{
-	struct slice word;
-
-	while (word_next(&value, &word)) {
-		char digits[24];
-		const char *equals = memchr(word.s, '=', word.len);
-		uint64_t n;
-
-		if (equals == NULL)
-			continue;
-		snprintf(digits, sizeof digits, "%.*s", (int)(word.len - (size_t)(equals + 1 - word.s)),
-		    equals + 1);
-		word.len = (size_t)(equals - word.s);
-		if (!digits_read(digits, SECONDS_MOST, &n))
-			continue;
-		if (word_is(word, "timeout"))
-			h->idle = SPAN_OF((int64_t)n, 1);
-		if (n == 0) /* no more time, or no more requests */
-			h->closes = true;
-	}
-}
-
-static void
-retry_read(struct http *h, const char *value)
-{
-	struct instant at;
-	uint64_t n;
-
-	if (digits_read(value, SECONDS_MOST, &n))
-		h->retry_after = SPAN_OF((int64_t)n, 1);
-	else if (http_date(value, &at))
-		h->retry_at = at;
-}
-
-static const struct {
-	const char *name;
-	void (*read)(struct http *h, const char *value);
-} known[] = {
-	{ "Content-Length", length_read },
-	{ "Transfer-Encoding", coding_read },
-	{ "Connection", connection_read },
-	{ "Keep-Alive", keep_alive_read },
-	{ "Retry-After", retry_read },
-};
-
-/* "name: value"; a line that begins with a blank would go on with the one before: it has no name. */
-static void
-field_read(struct http *h, struct slice line)
-{
-	const char *colon = memchr(line.s, ':', line.len);
-	char value[HTTP_LINE_MAX + 1];
-	struct slice name = { line.s, colon != NULL ? (size_t)(colon - line.s) : 0 };
-	const char *p = colon, *last = line.s + line.len;
-
-	if (!is_token(name.s, name.len) || !is_value(p + 1, (size_t)(last - p - 1))) {
-		broke(h, HTTP_NONSENSE);
-		return;
-	}
-	for (p++; p < last && (*p == ' ' || *p == '\t'); p++)
-		continue;
-	while (last > p && (last[-1] == ' ' || last[-1] == '\t'))
-		last--;
-	if (h->part != HTTP_FIELDS || h->code < 200)
-		return;
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (word_is(name, known[i].name)) {
-			memcpy(value, p, (size_t)(last - p));
-			value[last - p] = '\0';
-			known[i].read(h, value);
-			return;
-		}
-}
-
-bool
-http_date(const char *s, struct instant *ret)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int day = 0, year = 0, hour = 0, minute = 0, second = 0, n = 0;
-	char month[4] = "";
-	const char *found;
-
-	sscanf(s, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, month, &year, &hour, &minute,
-	    &second, &n);
-	if (n == 0 &&
-	    sscanf(s, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &day, month, &year, &hour,
-		&minute, &second, &n) == 6)
-		year += year < 70 ? 2000 : 1900;
-	if (n == 0)
-		sscanf(s, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", month, &day, &hour, &minute,
-		    &second, &year, &n);
-	found = strlen(month) == 3 ? strstr(months, month) : NULL;
-	if (n == 0 || s[n] != '\0' || found == NULL || (found - months) % 3 != 0 || year < YEAR_MIN ||
-	    year > YEAR_MAX || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-	    second > 60 || day < 1 || day > month_length(year, (int)(found - months) / 3 + 1))
-		return false;
-	*ret = instant_seconds(
-	    (int64_t)day_of(year, (int)(found - months) / 3 + 1, day).n * 86400 + hour * 3600 +
-	    minute * 60 + second);
-	return true;
-}
-
-struct span
-http_wait(const struct http *h, struct instant now)
-{
-	struct span until = h->retry_at.us != 0 ? instant_diff(h->retry_at, now) : (struct span){ 0 };
-
-	return until.us > h->retry_after.us ? until : h->retry_after;
-}
-
 /* ---- lines ---- */
 
 static bool
@@ -436,7 +229,7 @@ size_read(struct http *h, struct slice line)
 			break;
 		n = n * 16 + (uint64_t)(d - digits);
 	}
-	if (i == 0 || !is_value(line.s, line.len)) {
+	if (i == 0 || !http_is_value(line.s, line.len)) {
 		broke(h, HTTP_NONSENSE);
 		return;
 	}
@@ -460,8 +253,8 @@ line_read(struct http *h, struct slice line)
 	case HTTP_FIELDS:
 		if (line.len == 0)
 			fields_end(h);
-		else
-			field_read(h, line);
+		else if (!http_field_take(h, line))
+			broke(h, HTTP_NONSENSE);
 		break;
 	case HTTP_SIZE:
 		size_read(h, line);
@@ -472,8 +265,8 @@ line_read(struct http *h, struct slice line)
 	case HTTP_TRAILERS:
 		if (line.len == 0)
 			end(h, HTTP_ANSWERED);
-		else
-			field_read(h, line);
+		else if (!http_field_take(h, line))
+			broke(h, HTTP_NONSENSE);
 		break;
 	case HTTP_LENGTH:
 	case HTTP_REST:

@@ -104,6 +104,12 @@ void http_input(struct http *h, const char *bytes, size_t len);
 void http_cut(struct http *h, enum http_break why);
 /* How long the answer asks us to wait; 0: not at all, or nonsense. */
 struct span http_wait(const struct http *h, struct instant now);
+
+/* Of http_fields.c. */
+bool http_is_token(const char *s, size_t len);
+bool http_is_value(const char *s, size_t len);
+/* A field of the answer, or of a trailer or interim answer, which say nothing to us.  false: it is none. */
+bool http_field_take(struct http *h, struct slice line);
 /* RFC 9110 5.6.7, all three forms. */
 bool http_date(const char *s, struct instant *ret);
 #endif

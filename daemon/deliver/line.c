@@ -62,7 +62,7 @@ on_opened(void *arg, CURL *easy, CURLcode result)
 	}
 	if (result == CURLE_OK) {
 		l->fd = fd;
-		l->wire = w->watch(w->loop, fd, WIRE_READ, on_wire, l);
+		l->wire = w->watch(w->loop, fd, WIRE_READ | WIRE_EDGE, on_wire, l);
 		result = l->wire == NULL ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 	}
 	l->open = result == CURLE_OK;
@@ -128,7 +128,8 @@ line_watch_writing(struct line *l, bool on)
 	if (on == l->writing || l->wire == NULL)
 		return;
 	l->writing = on;
-	transport_wires(l->transport)->change(l->wire, on ? WIRE_READ | WIRE_WRITE : WIRE_READ);
+	transport_wires(l->transport)
+	    ->change(l->wire, WIRE_READ | WIRE_EDGE | (on ? WIRE_WRITE : 0u));
 }
 
 bool

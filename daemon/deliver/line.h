@@ -4,7 +4,8 @@
  *
  *   line_init ─▶ more options on line.easy ─▶ line_open ··▶ opened() ··▶ ready() ... ─▶ line_deinit
  *
- * What TLS has read ahead does not make a socket readable: read until LINE_EMPTY, always.
+ * ready() comes once for what came, and what TLS has read ahead does not make a socket readable:
+ * read until LINE_EMPTY, always.
  */
 #ifndef NUDGED_DELIVER_LINE_H
 #define NUDGED_DELIVER_LINE_H
@@ -21,7 +22,7 @@ struct line {
 	int fd;
 	bool open;    /* connected and encrypted */
 	bool gone;    /* libcurl closed the socket under us: lost() was called */
-	bool plain;   /* without TLS: what a short read leaves is nothing */
+	bool plain;   /* without TLS */
 	bool writing; /* the wire waits for WIRE_WRITE too */
 	/* From the loop, never from within a function of this file.  All may call line_deinit(). */
 	void (*opened)(struct line *l, CURLcode result); /* once; CURLE_OK: l->open */

@@ -17,8 +17,6 @@
  */
 #include <curl/curl.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,14 +24,12 @@
 #include "base/fail.h"
 #include "base/scope.h"
 #include "deliver/carriers.h"
-#include "deliver/hook_address.h"
 #include "deliver/hook_answer.h"
-#include "deliver/http.h"
+#include "deliver/hook_request.h"
 #include "deliver/line.h"
 
 enum {
 	CALLS_MOST = 64,
-	FIELDS_MOST = 5,
 	REQUEST_SECONDS = 30,
 	/* Many servers close after five seconds: what we ask just then is in doubt. */
 	IDLE_SECONDS = 4,
@@ -51,6 +47,7 @@ struct call {
 	unsigned edition;     /* of the address it was made for */
 	bool fresh;           /* made, and had no parcel yet */
 	bool ended;           /* by the other end */
+	bool quiet;           /* read until nothing was left, just now */
 };
 struct hook {
 	struct carrier c; /* first */
@@ -65,117 +62,9 @@ struct hook {
 	bool ticking;
 	int to_open; /* connections that the next pump may open */
 	struct wire *tick, *pump;
-	/* What the secrets say; looked at again once a second. */
-	struct instant looked;
-	struct text url, secret, login;
-	struct hook_address address;
-	unsigned edition;     /* grows when the host changes */
-	struct outcome fault; /* reason NULL: they can be used */
+	struct hook_keys keys;
 	char buf[READ_ROOM];
 };
-
-/* ---- secrets ---- */
-
-/* A file of secrets ends with a line end. */
-static void
-trim(struct text *t)
-{
-	while (t->len > 0 && (unsigned char)t->s[t->len - 1] <= ' ')
-		t->s[--t->len] = '\0';
-}
-
-static void
-secret_deinit(struct text *t)
-{
-	if (t->s != NULL)
-		explicit_bzero(t->s, t->room);
-	text_deinit(t);
-}
-
-static struct outcome
-fault_of(struct hook *h, enum address_flaw flaw)
-{
-	if (flaw == ADDRESS_SCHEME)
-		return verdict_curl(CURLE_UNSUPPORTED_PROTOCOL, false, h->row->keyed, false);
-	return verdict_curl(CURLE_URL_MALFORMAT, false, h->row->keyed, false);
-}
-
-static void
-url_use(struct hook *h, struct text *url)
-{
-	SCOPED(text_deinit) struct text origin = { 0 };
-	enum address_flaw flaw;
-
-	if (h->url.s != NULL && strcmp(text_string(url), text_string(&h->url)) == 0)
-		return;
-	text_puts(&origin, text_string(&h->address.origin));
-	flaw = hook_address_read(text_string(url), h->row, h->o.may_private, &h->address);
-	if (flaw != ADDRESS_GOOD) {
-		secret_deinit(&h->url);
-		h->fault = fault_of(h, flaw);
-		return;
-	}
-	if (strcmp(text_string(&origin), text_string(&h->address.origin)) != 0)
-		h->edition++;
-	secret_deinit(&h->url);
-	h->url = *url;
-	*url = (struct text){ 0 };
-}
-
-/* The Authorization field.  false: the secret cannot be used. */
-static bool
-login_use(struct hook *h)
-{
-	SCOPED(text_deinit) struct text signature = { 0 };
-	const struct text nothing = { 0 };
-
-	secret_deinit(&h->login);
-	if (h->row->auth == AUTH_BEARER && h->secret.len > 0) {
-		text_puts(&h->login, "Bearer ");
-		text_puts(&h->login, text_string(&h->secret));
-	} else if (h->row->auth == AUTH_BASIC)
-		chat_basic(&h->secret, &h->login);
-	else if (h->address.user.len > 0)
-		chat_basic(&h->address.user, &h->login);
-	return h->row->auth != AUTH_SIGNED ||
-	    (h->secret.len > 0 && chat_sign(text_string(&h->secret), "", 0, &nothing, &signature));
-}
-
-static void
-secrets_read(struct hook *h)
-{
-	struct text url = { 0 };
-	int rc = h->o.url(h->o.secret_arg, &url);
-
-	h->fault = (struct outcome){ 0 };
-	secret_deinit(&h->secret);
-	if (rc == 0 && h->row->auth != AUTH_URL && h->o.secret != NULL)
-		rc = h->o.secret(h->o.secret_arg, &h->secret);
-	trim(&url);
-	trim(&h->secret);
-	if (rc == 0)
-		url_use(h, &url);
-	if (rc < 0 || (h->fault.reason == NULL && !login_use(h)))
-		h->fault = (struct outcome){ .fate = FATE_BACK, .trouble = TROUBLE_REFUSED,
-			.reason = "the address or secret of the hook cannot be used" };
-	secret_deinit(&url);
-}
-
-/* false: the courier was told why nothing can be asked. */
-static bool
-hook_is_usable(struct hook *h, struct instant now)
-{
-	if (h->looked.us == 0 || instant_diff(now, h->looked).us >= SPAN_OF(1, 1).us) {
-		h->looked = now;
-		secrets_read(h);
-	}
-	if (h->fault.reason == NULL)
-		return true;
-	h->hungry = false;
-	h->looked.us = 0; /* somebody may mend it */
-	h->host.connected(h->host.courier, &h->c, &h->fault);
-	return false;
-}
 
 /* ---- a connection's end ---- */
 
@@ -270,9 +159,12 @@ call_is_old(const struct call *c, struct instant now)
 static bool
 call_is_quiet(struct call *c)
 {
+	enum line_io io = LINE_EMPTY;
 	size_t n;
-	enum line_io io = line_recv(&c->line, c->hook->buf, sizeof c->hook->buf, &n);
 
+	if (!c->quiet)
+		io = line_recv(&c->line, c->hook->buf, sizeof c->hook->buf, &n);
+	c->quiet = false;
 	if (io == LINE_EMPTY)
 		return true;
 	if (c->fresh) /* it did not even wait to be asked */
@@ -287,31 +179,15 @@ static bool
 call_ask(struct call *c, struct parcel *p)
 {
 	struct hook *h = c->hook;
-	SCOPED(text_deinit) struct text signature = { 0 };
-	struct http_field fields[FIELDS_MOST] = { { "Content-Type", h->row->content_type } };
 	struct outcome back = { .fate = FATE_BACK, .reason = "it was stopped" };
-	struct http_request r = { .method = h->row->method, .host = text_string(&h->address.host),
-		.fields = fields, .n_fields = 1, .body = { text_string(&p->body), p->body.len } };
-	char at[24];
+	SCOPED(hook_request_deinit) struct hook_request r = { 0 };
 
+	hook_request_make(&h->keys, p, &r);
 	text_clear(&c->target);
-	hook_target_put(&h->address, p->recipient, p->key, &c->target);
-	r.target = text_string(&c->target);
-	if (h->login.len > 0)
-		fields[r.n_fields++] = (struct http_field){ "Authorization", text_string(&h->login) };
-	if (h->row->auth == AUTH_SIGNED) {
-		int64_t now = instant_floor(clock_now());
-
-		snprintf(at, sizeof at, "%" PRId64, now);
-		chat_sign(text_string(&h->secret), p->key, now, &p->body, &signature);
-		fields[r.n_fields++] = (struct http_field){ "webhook-id", p->key };
-		fields[r.n_fields++] = (struct http_field){ "webhook-timestamp", at };
-		fields[r.n_fields++] =
-		    (struct http_field){ "webhook-signature", text_string(&signature) };
-	}
+	text_puts(&c->target, r.request.target);
 	c->parcel = p;
 	if (h->host.may_go(h->host.courier, p)) {
-		if (http_ask(&c->http, &r))
+		if (http_ask(&c->http, &r.request))
 			return true;
 		back.trouble = TROUBLE_REFUSED;
 		back.reason = "the address or secret of the hook cannot be used";
@@ -329,9 +205,10 @@ call_read(struct call *c)
 
 	while ((io = line_recv(&c->line, h->buf, sizeof h->buf, &n)) == LINE_MOVED) {
 		http_input(&c->http, h->buf, n);
-		if (c->http.state != HTTP_ASKED || (c->line.plain && n < sizeof h->buf))
-			return;
+		if (c->http.state != HTTP_ASKED && !http_is_free(&c->http))
+			return; /* whatever else comes */
 	}
+	c->quiet = io == LINE_EMPTY;
 	if (io == LINE_ENDED) {
 		c->ended = true;
 		http_cut(&c->http, HTTP_CUT);
@@ -357,6 +234,17 @@ call_flush(struct call *c)
 	line_watch_writing(&c->line, io == LINE_EMPTY);
 }
 
+/* false: the courier was told why nothing can be asked. */
+static bool
+hook_is_usable(struct hook *h, struct instant now)
+{
+	if (hook_keys_look(&h->keys, now))
+		return true;
+	h->hungry = false;
+	h->host.connected(h->host.courier, &h->c, &h->keys.fault);
+	return false;
+}
+
 /* Take a parcel that waits and ask.  false: none is under way here, or the call has ended. */
 static bool
 call_take(struct call *c)
@@ -367,7 +255,7 @@ call_take(struct call *c)
 
 	if (!h->hungry || !hook_is_usable(h, now))
 		return false;
-	if (c->edition != h->edition || h->c.active > h->wanted) {
+	if (c->edition != h->keys.edition || h->c.active > h->wanted) {
 		h->wires->arm(h->pump); /* it ends there */
 		return false;
 	}
@@ -470,9 +358,9 @@ call_open(struct hook *h)
 	h->calls[i] = c;
 	h->c.active++;
 	c->hook = h;
-	c->edition = h->edition;
+	c->edition = h->keys.edition;
 	c->line = (struct line){ .opened = on_opened, .ready = on_ready, .lost = on_lost };
-	line_init(&c->line, h->transport, text_string(&h->address.origin), h->o.ca_file,
+	line_init(&c->line, h->transport, text_string(&h->keys.address.origin), h->o.ca_file,
 	    h->o.may_private);
 	if (line_open(&c->line) < 0) {
 		call_fail(c, CURLE_OUT_OF_MEMORY);
@@ -494,8 +382,8 @@ call_pump(struct call *c)
 		c->ended = true;
 		http_cut(&c->http, HTTP_CUT);
 		call_go_on(c);
-	} else if (c->parcel == NULL && (c->edition != h->edition || h->c.active > h->wanted))
-		call_end(c, c->edition != h->edition);
+	} else if (c->parcel == NULL && (c->edition != h->keys.edition || h->c.active > h->wanted))
+		call_end(c, c->edition != h->keys.edition);
 	else if (c->parcel == NULL)
 		call_go_on(c);
 }
@@ -589,10 +477,7 @@ hook_close(struct carrier **cp)
 	}
 	h->wires->cut(&h->tick);
 	h->wires->cut(&h->pump);
-	secret_deinit(&h->url);
-	secret_deinit(&h->secret);
-	secret_deinit(&h->login);
-	hook_address_deinit(&h->address);
+	hook_keys_deinit(&h->keys);
 	free(h);
 }
 
@@ -612,6 +497,7 @@ hook_new(const struct hook_options *o, const struct carrier_host *host, struct t
 	h->c = (struct carrier){ .work = hook_work, .rest = hook_rest, .close = hook_close };
 	h->o = *o;
 	h->row = &chat_rows[o->format];
+	h->keys = (struct hook_keys){ .options = &h->o, .row = h->row };
 	h->host = *host;
 	h->transport = t;
 	h->wires = transport_wires(t);

@@ -62,7 +62,8 @@ rested(sd_event_source *s, void *arg)
 static uint32_t
 epoll_of(unsigned events)
 {
-	return (events & WIRE_READ ? EPOLLIN : 0u) | (events & WIRE_WRITE ? EPOLLOUT : 0u);
+	return (events & WIRE_READ ? EPOLLIN : 0u) | (events & WIRE_WRITE ? EPOLLOUT : 0u) |
+	    (events & WIRE_EDGE ? EPOLLET : 0u);
 }
 
 static struct wire *
