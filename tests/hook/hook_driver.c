@@ -1,20 +1,25 @@
 /*
  * A courier of a few lines around the chat carrier, for tests/system/hooks.py and the bench.
  *
- *   hook_driver FORMAT URL CA PARALLEL [inside] [ROUNDS:N] < LINES     the secret stands in $HOOK_SECRET
+ *   hook_driver FORMAT URL CA PARALLEL [inside] [ROUNDS:N] [EVERY:MS] < LINES
+ *
+ * The secret stands in $HOOK_SECRET.  @FILE as the URL: it stands in that file, and may change.
  *
  * A line is a delivery: KEY RECIPIENT BODY, the body to the end of the line.  STOP as the body: it is
  * stopped before its first byte leaves; CLOSE: the carrier is closed 300 ms after all were handed
  * out.  Each outcome is a line:
  * NUMBER FATE TROUBLE CODE AFTER RECEIPT REASON | DETAIL.
  * ROUNDS:N hands the lines out again until N are done, prints seconds and the fates only.
+ * EVERY:MS hands out one, and the next so much later.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -33,6 +38,11 @@ struct courier {
 	int most; /* connections at once */
 	bool closes, over;
 	int parallel;
+	struct span every;
+	bool waits; /* for the next of EVERY */
+	const struct wires *wires;
+	struct wire *bell;
+	struct carrier *hook;
 	const char *url, *secret;
 };
 
@@ -40,6 +50,12 @@ static struct parcel *
 next(struct courier *c, struct carrier *from)
 {
 	(void)from;
+	if (c->waits)
+		return NULL;
+	if (c->every.us > 0) {
+		c->waits = true;
+		c->wires->set(c->bell, c->every);
+	}
 	if (c->rounds > 0)
 		return c->handed < c->rounds ? &c->parcels[c->handed++ % c->n] : NULL;
 	return c->handed < c->n ? &c->parcels[c->handed++] : NULL;
@@ -78,10 +94,23 @@ connected(struct courier *c, struct carrier *from, const struct outcome *o)
 	from->work(from, c->parallel);
 }
 
+static void
+on_bell(void *arg)
+{
+	struct courier *c = arg;
+
+	c->waits = false;
+	c->hook->work(c->hook, c->parallel);
+}
+
 static int
 url(void *arg, struct text *ret)
 {
-	text_puts(ret, ((const struct courier *)arg)->url);
+	const struct courier *c = arg;
+
+	if (c->url[0] == '@')
+		return file_read(c->url + 1, 4096, ret) == 0 ? 0 : -EIO;
+	text_puts(ret, c->url);
 	text_puts(ret, "\n"); /* as a file has it */
 	return 0;
 }
@@ -134,8 +163,9 @@ line_take(struct courier *c, char *line)
 }
 
 static void
-run(struct courier *c, const struct wires *w, struct carrier *hook)
+run(struct courier *c, const struct wires *w)
 {
+	struct carrier *hook = c->hook;
 	struct instant start = clock_monotonic();
 	struct wire *alarm = w->alarm(w->loop, time_up, c);
 
@@ -146,6 +176,7 @@ run(struct courier *c, const struct wires *w, struct carrier *hook)
 	} else if (wires_run(w, all_done, c, SPAN_MINUTES(3)) != 0)
 		printf("not all done\n");
 	w->cut(&alarm);
+	w->cut(&c->bell);
 	if (c->rounds > 0)
 		printf("%.6f %zu %zu\n", (double)instant_diff(clock_monotonic(), start).us / 1e6,
 		    c->fates[FATE_DELIVERED], c->done);
@@ -158,9 +189,8 @@ main(int argc, char **argv)
 	static struct courier c;
 	struct wires wires;
 	struct transport *t;
-	struct carrier *hook;
 	static char line[1 << 20];
-	int64_t parallel, rounds;
+	int64_t parallel, rounds, every;
 	int format;
 
 	log_open("hook_driver", LOG_WARNING);
@@ -178,6 +208,8 @@ main(int argc, char **argv)
 			o.may_private = true;
 		else if (strncmp(argv[i], "ROUNDS:", 7) == 0 && parse_int(argv[i] + 7, 1, 10000000, &rounds))
 			c.rounds = (size_t)rounds;
+		else if (strncmp(argv[i], "EVERY:", 6) == 0 && parse_int(argv[i] + 6, 1, 60000, &every))
+			c.every.us = every * 1000;
 		else
 			return 2;
 	while (c.n < PARCELS && fgets(line, sizeof line, stdin) != NULL)
@@ -187,9 +219,11 @@ main(int argc, char **argv)
 
 	if (wires_open(&wires) < 0 || transport_new(&wires, &t) < 0)
 		return 3;
-	if (hook_new(&o, &host, t, &hook) < 0)
+	if (hook_new(&o, &host, t, &c.hook) < 0)
 		return 4;
-	run(&c, &wires, hook);
+	c.wires = &wires;
+	c.bell = wires.alarm(wires.loop, on_bell, &c);
+	run(&c, &wires);
 	transport_free(&t);
 	wires_close(&wires);
 	printf("most %d\n", c.most);
