@@ -1,18 +1,21 @@
-// The same requests by undici's pool.  Usage: node hooks_undici.mjs MODULES PORT CONNECTIONS REQUESTS BODYFILE
+// The same requests by undici's pool.  Usage: node hooks_undici.mjs MODULES URL CONNECTIONS REQUESTS BODYFILE [CA]
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
 
-const [modules, port, connections, requests, file] = process.argv.slice(2);
+const [modules, url, connections, requests, file, ca] = process.argv.slice(2);
 const { Pool } = createRequire(pathToFileURL(modules + "/"))("undici");
-const pool = new Pool(`http://127.0.0.1:${port}`, { connections: Number(connections), pipelining: 1 });
+const { origin, pathname } = new URL(url);
+const pool = new Pool(origin, {
+	connections: Number(connections), pipelining: 1, connect: ca ? { ca: readFileSync(ca) } : {},
+});
 const body = readFileSync(file);
 let sent = 0, good = 0;
 
 async function worker() {
 	while (sent < Number(requests)) {
 		sent++;
-		const answer = await pool.request({ path: "/hook", method: "POST", headers: { "content-type": "application/json" }, body });
+		const answer = await pool.request({ path: pathname, method: "POST", headers: { "content-type": "application/json" }, body });
 		await answer.body.dump();
 		good += answer.statusCode === 200;
 	}

@@ -47,7 +47,6 @@ struct call {
 	unsigned edition;     /* of the address it was made for */
 	bool fresh;           /* made, and had no parcel yet */
 	bool ended;           /* by the other end */
-	bool quiet;           /* read until nothing was left, just now */
 };
 struct hook {
 	struct carrier c; /* first */
@@ -155,19 +154,17 @@ call_is_old(const struct call *c, struct instant now)
 	return instant_diff(now, c->since).us >= limit.us;
 }
 
-/* Nothing is there to be read before we ask.  false: the call has ended. */
+/* Nothing is there to be read while nothing is asked.  false: the call has ended. */
 static bool
 call_is_quiet(struct call *c)
 {
-	enum line_io io = LINE_EMPTY;
+	struct hook *h = c->hook;
 	size_t n;
+	enum line_io io = line_recv(&c->line, h->buf, sizeof h->buf, &n);
 
-	if (!c->quiet)
-		io = line_recv(&c->line, c->hook->buf, sizeof c->hook->buf, &n);
-	c->quiet = false;
 	if (io == LINE_EMPTY)
 		return true;
-	if (c->fresh) /* it did not even wait to be asked */
+	if (c->fresh && h->hungry) /* it did not even wait to be asked */
 		call_fail(c, io == LINE_MOVED ? CURLE_WEIRD_SERVER_REPLY : CURLE_GOT_NOTHING);
 	else
 		call_end(c, true);
@@ -207,8 +204,9 @@ call_read(struct call *c)
 		http_input(&c->http, h->buf, n);
 		if (c->http.state != HTTP_ASKED && !http_is_free(&c->http))
 			return; /* whatever else comes */
+		if (c->line.plain && c->http.state != HTTP_ASKED)
+			return; /* call_is_quiet() looks for more */
 	}
-	c->quiet = io == LINE_EMPTY;
 	if (io == LINE_ENDED) {
 		c->ended = true;
 		http_cut(&c->http, HTTP_CUT);
@@ -253,7 +251,11 @@ call_take(struct call *c)
 	struct instant now = clock_monotonic();
 	struct parcel *p;
 
-	if (!h->hungry || !hook_is_usable(h, now))
+	if (!h->hungry) {
+		call_is_quiet(c);
+		return false;
+	}
+	if (!hook_is_usable(h, now))
 		return false;
 	if (c->edition != h->keys.edition || h->c.active > h->wanted) {
 		h->wires->arm(h->pump); /* it ends there */
@@ -293,7 +295,7 @@ call_go_on(struct call *c)
 			c->since = clock_monotonic();
 		}
 		if (c->ended || !http_is_free(&c->http)) {
-			if (c->fresh && h->hungry) /* it did not even wait to be asked */
+			if (c->fresh && h->hungry)
 				call_fail(c, c->ended ? CURLE_GOT_NOTHING : CURLE_WEIRD_SERVER_REPLY);
 			else
 				call_end(c, true);
