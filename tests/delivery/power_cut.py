@@ -13,7 +13,6 @@ import ctypes
 import fcntl
 import os
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -22,28 +21,17 @@ import threading
 import time
 import uuid
 
+from alone import alone
+
 CUTS = int(os.environ.get("CUTS", "8"))
 SEED = int(os.environ.get("SEED", "10"))
 SHUTDOWN, NO_LOG_FLUSH = 0x8004587d, 2
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
-def alone():
-    """Mounts of our own, that end with us; wants root."""
-    if os.environ.get("POWER_CUT_ALONE"):
-        return
-    os.environ["POWER_CUT_ALONE"] = "1"
-    command = ["unshare", "--mount", "--propagation", "private", sys.executable, os.path.abspath(__file__)]
-    if os.getuid() != 0:
-        if not shutil.which("sudo") or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
-            sys.exit("the power cut mounts a disk of its own: run it as root, or where sudo asks nothing")
-        command = ["sudo", "-n", "--preserve-env", *command]
-    if not os.path.exists("/dev/loop-control"):
-        sys.exit("the power cut wants a loop device: there is no /dev/loop-control (a container without devices?)")
-    os.execvp(command[0], command)
-
-
-alone()
+alone(__file__, "mount")
+if not os.path.exists("/dev/loop-control"):
+    sys.exit("the power cut wants a loop device: there is no /dev/loop-control (a container without devices?)")
 import place as lib  # noqa: E402
 from place import Place, Sink, check, defects, join, stop, wait  # noqa: E402
 

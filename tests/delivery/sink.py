@@ -1,6 +1,6 @@
 """A mail server that keeps its word: a mail is written down and synced before its 250.
 
-sink.py PORT OUT [--dot-delay S] [--kill-after N:PID_FILE] [--hold FILE] [--refuse-every N]
+sink.py PORT OUT [--host ADDRESS] [--dot-delay S] [--kill-after N:PID_FILE] [--hold FILE] [--refuse-every N]
 One JSON line a mail: id, sender, recipient, size, and a digest of the bytes.
 """
 import argparse
@@ -16,6 +16,7 @@ import time
 args = argparse.ArgumentParser()
 args.add_argument("port", type=int)
 args.add_argument("out")
+args.add_argument("--host", default="127.0.0.1")
 args.add_argument("--dot-delay", type=float, default=0)
 args.add_argument("--kill-after", default="")
 args.add_argument("--hold", default="")
@@ -99,7 +100,7 @@ def serve(s):
 
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listener.bind(("127.0.0.1", args.port))
+listener.bind((args.host, args.port))
 listener.listen(200)
 
 

@@ -79,6 +79,19 @@ def after_mails(n, reply):
     return script
 
 
+def cut_in_handshake(session, verb, argument, default):
+    if verb == "STARTTLS":
+        session.send(default)
+        raise Drop
+    return default
+
+
+def cut_after_handshake(session, verb, argument, default):
+    if verb == "EHLO" and session.secure:
+        raise Drop
+    return default
+
+
 def closes_after_mail(session, verb, argument, default):
     if verb in ("dot", "BDAT"):
         session.send(default)
@@ -249,6 +262,20 @@ CASES = [
     ("TLS expected, plain found", plain, "back", {}, ["--tls", "implicit"]),
     ("cut over TLS at the dot", at("dot", Drop), "uncertain",
      {"tls": "starttls", "certificate": "good"}, []),
+    ("STARTTLS, closes in the handshake", cut_in_handshake, "back",
+     {"tls": "starttls", "certificate": "good"}, []),
+    ("STARTTLS, closes after the handshake", cut_after_handshake, "back",
+     {"tls": "starttls", "certificate": "good"}, []),
+    ("TLS from the start, closes after the handshake", at("greeting", Drop), "back",
+     {"tls": "implicit", "certificate": "good"}, []),
+    ("TLS from the start, silent after the handshake", at("greeting", Silence), "back",
+     {"tls": "implicit", "certificate": "good"}, []),
+    ("cut over TLS in the text", at("text", Drop), "again uncertain",
+     {"tls": "starttls", "certificate": "good"}, []),
+    ("reset over TLS in the text", at("text", Reset), "again uncertain",
+     {"tls": "implicit", "certificate": "good"}, ["--size", "300000"]),
+    ("cut over TLS at BDAT, mail stored", at("BDAT", Drop), "uncertain",
+     {"tls": "starttls", "certificate": "good", "offers": CHUNKS}, []),
     ("login PLAIN", plain, "delivered", {"tls": "starttls", "certificate": "good", "login": True},
      ["--login", "plain", "--user", "nudge", "--secret", "s3cret"]),
     ("login LOGIN", plain, "delivered", {"tls": "starttls", "certificate": "good", "login": True},
