@@ -113,34 +113,67 @@ check(total.get("uncertain", 0) > 0 and total.get("delivered", 0) > 0, f"F02: so
 print("F02:", len(points), "of", len(calls) - begin, "calls of a send,", killed, "deaths,", total)
 sink.end()
 
-# F14: the disk fails at an fsync: nothing more leaves until it can be recorded, nothing is lost
-sink = Sink("f14")
-place = Place(20, sink.relay(connections=2), "f14")
-daemon = place.start(("strace", "-f", "-qq", "-o", trace, "-e", "inject=fdatasync,fsync:error=EIO:when=6..9"))
-wait("F14: all is settled once the disk is well again", lambda: counted(place) and place.settled(), 90)
-pid = open(f"{place.state}/lock").read().split()
-os.kill(int(pid[0]), signal.SIGTERM)
-daemon.wait(30)
-rows = join(place, sink, "F14")
-check("nothing more leaves until they can" in place.said(), "F14: and it was told")
-print("F14:", place.counts())
-sink.end()
+# F14: the disk fails: nothing more leaves until it can be recorded, nothing is lost
+for name, calls, when in (("sync", "fdatasync,fsync", "6..9"), ("write", "pwrite64", "40..55")):
+    sink = Sink(f"f14-{name}")
+    place = Place(20, sink.relay(connections=2), f"f14-{name}")
+    daemon = place.start(("strace", "-f", "-qq", "-o", trace, "-P", f"{place.state}/nudged.db-wal", "-e", f"trace={calls}",
+                          "-e", f"inject={calls}:error=EIO:when={when}"))
+    wait(f"F14, {name}: all is settled once the disk is well again", lambda: counted(place) and place.settled(), 90)
+    pid = open(f"{place.state}/lock").read().split()
+    os.kill(int(pid[0]), signal.SIGTERM)
+    daemon.wait(30)
+    rows = join(place, sink, f"F14, {name}")
+    check("disk I/O error" in place.said() and open(trace).read().count("INJECTED") > 3, f"F14, {name}: it failed, and that was told")
+    check(set(r[0] for r in rows.values()) == {"delivered"}, f"F14, {name}: {place.counts()}")
+    print(f"F14, {name}:", place.counts())
+    sink.end()
 
 # F16: the disk is full; a stop is recorded all the same, from the reserve
 full = os.path.join(lib.scratch, "full")
 os.makedirs(full)
+
+
+def fill():
+    filler = os.open(f"{full}/filler", os.O_WRONLY | os.O_CREAT)
+    try:
+        while os.write(filler, b"x" * 4096):
+            pass
+    except OSError:
+        os.close(filler)
+
+
+def full_at_work():
+    """It becomes full between the mails' leaving and the record of what became of them."""
+    sink = Sink("f16", dot_delay=0.02)
+    place = Place(60, sink.relay(connections=4), "f16", state="full/busy")
+    daemon = place.start()
+    wait("F16: some have come", lambda: sink.count() >= 10)
+    fill()
+    wait("F16: it cannot be recorded", lambda: "nothing more leaves until they can" in place.said())
+    # what was leased in time may still leave, and no more
+    time.sleep(1)
+    came, counts = sink.count(), place.counts()
+    check(came <= counts.get("leased", 0) + counts.get("delivered", 0) < place.n, f"F16: {came} came, {counts}")
+    time.sleep(1)
+    check(sink.count() == came, f"F16: nothing more leaves: {came}, then {sink.count()}")
+    os.unlink(f"{full}/filler")
+    wait("F16: all is settled once there is room", place.settled)
+    check(stop(daemon) == 0, "F16: it ends as ever")
+    rows = join(place, sink, "F16")
+    check(set(r[0] for r in rows.values()) == {"delivered"}, f"F16: {place.counts()}")
+    print("F16: full at work,", came, "had come,", place.counts())
+    sink.end()
+
+
 if os.getuid() == 0:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m,mode=0700", "nudged-test", full], check=True)
     try:
+        full_at_work()
         place = Place(3, "", "full/state")
         daemon = place.start()
         wait("F16: the service is at work", lambda: "at work" in place.said() and counted(place))
-        filler = os.open(f"{full}/filler", os.O_WRONLY | os.O_CREAT)
-        try:
-            while os.write(filler, b"x" * 4096):
-                pass
-        except OSError:
-            os.close(filler)
+        fill()
         got = place.nudge("answer", "P0", place.run, "later", ok=(0, 1, 3))
         check(got.returncode == 3 and b"disk is full" in got.stderr, f"F16: anything else says that the disk is full: {got.stderr[-200:]}")
         got = place.nudge("answer", "P1", place.run, "stop", ok=(0, 1, 3))
