@@ -40,6 +40,8 @@ class Sink:
         if text != body(number, len(text)) or session.recipient != f"<r{number}@rcpt.example>":
             self.wrong.append(f"row {number} for {session.recipient}: {text[:60]!r}")
         with self.lock:
+            if self.file is None:  # its run is over; the number of the file may be that of another sink by now
+                return
             os.write(self.file, b"%d\n" % number)
             os.fsync(self.file)
 
@@ -48,7 +50,9 @@ class Sink:
             return [int(line) for line in f]
 
     def close(self):
-        os.close(self.file)
+        with self.lock:
+            os.close(self.file)
+            self.file = None
 
 
 def body(row, size):
