@@ -40,6 +40,12 @@ line_init(struct line *l, struct transport *t, const char *url, const char *ca_f
 	curl_easy_setopt(l->easy, CURLOPT_CLOSESOCKETDATA, l);
 }
 
+static unsigned
+read_events(const struct line *l)
+{
+	return WIRE_READ | (l->edge ? WIRE_EDGE : 0u);
+}
+
 static void
 on_wire(void *arg, int fd, unsigned events)
 {
@@ -62,7 +68,7 @@ on_opened(void *arg, CURL *easy, CURLcode result)
 	}
 	if (result == CURLE_OK) {
 		l->fd = fd;
-		l->wire = w->watch(w->loop, fd, WIRE_READ | WIRE_EDGE, on_wire, l);
+		l->wire = w->watch(w->loop, fd, read_events(l), on_wire, l);
 		result = l->wire == NULL ? CURLE_OUT_OF_MEMORY : CURLE_OK;
 	}
 	l->open = result == CURLE_OK;
@@ -129,7 +135,7 @@ line_watch_writing(struct line *l, bool on)
 		return;
 	l->writing = on;
 	transport_wires(l->transport)
-	    ->change(l->wire, WIRE_READ | WIRE_EDGE | (on ? WIRE_WRITE : 0u));
+	    ->change(l->wire, read_events(l) | (on ? WIRE_WRITE : 0u));
 }
 
 bool

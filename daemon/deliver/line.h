@@ -4,8 +4,7 @@
  *
  *   line_init ─▶ more options on line.easy ─▶ line_open ··▶ opened() ··▶ ready() ... ─▶ line_deinit
  *
- * ready() comes once for what came, and what TLS has read ahead does not make a socket readable:
- * read until LINE_EMPTY, always.
+ * What TLS has read ahead does not make a socket readable: read until LINE_EMPTY.
  */
 #ifndef NUDGED_DELIVER_LINE_H
 #define NUDGED_DELIVER_LINE_H
@@ -23,6 +22,7 @@ struct line {
 	bool open;    /* connected and encrypted */
 	bool gone;    /* libcurl closed the socket under us: lost() was called */
 	bool plain;   /* without TLS */
+	bool edge;    /* ready() comes once for what came, so read until LINE_EMPTY; else while there is more */
 	bool writing; /* the wire waits for WIRE_WRITE too */
 	/* From the loop, never from within a function of this file.  All may call line_deinit(). */
 	void (*opened)(struct line *l, CURLcode result); /* once; CURLE_OK: l->open */
@@ -31,7 +31,10 @@ struct line {
 	void (*lost)(struct line *l);
 };
 
-/* url: scheme, host and port; with http:// it stays plain.  The three callbacks are set by now. */
+/*
+ * url: scheme, host and port; with http:// it stays plain.  The three callbacks are set by now.  For
+ * another protocol than HTTP the owner sets CURLOPT_PROTOCOLS_STR, and plain.
+ */
 void line_init(struct line *l, struct transport *t, const char *url, const char *ca_file,
     bool may_private);
 int line_open(struct line *l);

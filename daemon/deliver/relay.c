@@ -1,6 +1,6 @@
 /*
- * The carrier to a mail relay: connections that libcurl opens, encrypts and logs in, each with an
- * smtp session on it.
+ * The carrier to a mail relay: connections that libcurl opens, encrypts and logs in (line.h), each
+ * with an smtp session on it.
  *
  * Connections open as they find work: one, and two more for each that got a parcel right after it
  * was made, up to what work() allows.  So one mail costs one connection or two, and a campaign has
@@ -15,39 +15,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "deliver/bearer.h"
 #include "deliver/carriers.h"
+#include "deliver/line.h"
 #include "deliver/smtp.h"
-#include "deliver/transport.h"
 
 enum {
-	LINES_MAX = 64,
+	CALLS_MAX = 64,
 	READ_ROOM = 16384,
-	/* One TLS record: what curl did not take whole, the server cannot have read (smtp.h). */
-	RECORD = 16384,
 	IDLE_SECONDS = 5,
 	CONNECT_SECONDS_MAX = 30,
 	DOT_SECONDS = 600,
 };
 
-struct line {
+struct call {
+	struct line line; /* first */
 	struct relay *relay;
-	CURL *easy;
-	struct transport_guard guard;
 	char error[CURL_ERROR_SIZE];
-	bool talking;
-	bool gone;    /* libcurl closed the socket under us */
-	bool writing; /* the wire waits for WIRE_WRITE too */
 	bool fresh;   /* made, and had no parcel yet */
 	bool leaving; /* QUIT was said */
 	unsigned token; /* the number of the access token it logged in with */
-	int fd;
-	struct wire *wire;
 	struct smtp session;
 	uint64_t seen; /* session.progress at `since` */
 	struct instant since;
@@ -62,7 +53,7 @@ struct relay {
 	const struct wires *wires;
 	struct bearer *bearer; /* NULL: the login is a secret */
 	char *url;
-	struct line *lines[LINES_MAX];
+	struct call *calls[CALLS_MAX];
 	int wanted;
 	int serving; /* connections that did not say QUIT */
 	bool hungry; /* parcels wait, as far as we know */
@@ -112,37 +103,32 @@ session_done(void *arg, struct parcel *p, const struct outcome *o)
 /* A connection's life. */
 
 static void
-line_free(struct line *l)
+call_free(struct call *c)
 {
-	struct relay *r = l->relay;
+	struct relay *r = c->relay;
 
-	if (l->wire != NULL)
-		r->wires->cut(&l->wire);
-	if (l->easy != NULL) {
-		transport_drop(r->transport, l->easy);
-		curl_easy_cleanup(l->easy);
-	}
-	if (!l->leaving)
+	if (!c->leaving)
 		r->serving--;
-	if (l->talking)
-		smtp_deinit(&l->session);
-	for (int i = 0; i < LINES_MAX; i++)
-		if (r->lines[i] == l)
-			r->lines[i] = NULL;
+	if (c->line.open)
+		smtp_deinit(&c->session);
+	line_deinit(&c->line);
+	for (int i = 0; i < CALLS_MAX; i++)
+		if (r->calls[i] == c)
+			r->calls[i] = NULL;
 	r->carrier.active--;
-	free(l);
+	free(c);
 }
 
 /* The session is over: every parcel of it has been told. */
 static void
-line_end(struct line *l)
+call_end(struct call *c)
 {
-	struct relay *r = l->relay;
-	bool again = l->session.stale && r->wanted > 0;
-	bool failed = l->session.failure.reason != NULL;
-	struct outcome why = l->session.failure;
+	struct relay *r = c->relay;
+	bool again = c->session.stale && r->wanted > 0;
+	bool failed = c->session.failure.reason != NULL;
+	struct outcome why = c->session.failure;
 
-	line_free(l);
+	call_free(c);
 	if (failed)
 		r->host.connected(r->host.courier, &r->carrier, &why);
 	else if (again) { /* at once, if parcels wait: only the connection was at fault */
@@ -152,128 +138,110 @@ line_end(struct line *l)
 }
 
 static void
-line_cut(struct line *l, bool timed_out)
+call_cut(struct call *c, bool timed_out)
 {
-	smtp_cut(&l->session, timed_out);
-	line_end(l);
+	smtp_cut(&c->session, timed_out);
+	call_end(c);
 }
 
-/* Send what is queued.  false: the line has ended. */
+/* Send what is queued.  false: the call has ended. */
 static bool
-line_flush(struct line *l)
+call_flush(struct call *c)
 {
-	struct relay *r = l->relay;
+	enum line_io io = LINE_MOVED;
 	struct slice out;
-	bool blocked = false;
+	size_t n;
 
-	while (!blocked && (out = smtp_output(&l->session)).len > 0) {
-		size_t n = 0, piece = out.len;
-		CURLcode rc;
-
-		if (r->o.tls != TLS_NONE && piece > RECORD)
-			piece = RECORD;
-		rc = curl_easy_send(l->easy, out.s, piece, &n);
-		if (rc == CURLE_AGAIN) {
-			blocked = true;
-		} else if (rc != CURLE_OK) {
-			line_cut(l, false);
-			return false;
-		} else {
-			smtp_sent(&l->session, n);
-		}
+	while (io == LINE_MOVED && (out = smtp_output(&c->session)).len > 0) {
+		io = line_send(&c->line, out.s, out.len, &n);
+		smtp_sent(&c->session, n);
 	}
-	if (blocked != l->writing) {
-		l->writing = blocked;
-		r->wires->change(l->wire, blocked ? WIRE_READ | WIRE_WRITE : WIRE_READ);
+	if (io == LINE_ENDED) {
+		call_cut(c, false);
+		return false;
 	}
+	line_watch_writing(&c->line, io == LINE_EMPTY);
 	return true;
 }
 
-/* Say what can be said now.  false: the line has ended. */
+/* Say what can be said now.  false: the call has ended. */
 static bool
-line_turn(struct line *l)
+call_turn(struct call *c)
 {
-	struct relay *r = l->relay;
+	struct relay *r = c->relay;
 
-	smtp_turn(&l->session);
-	if (l->fresh && l->session.tries > 0) {
-		l->fresh = false;
+	smtp_turn(&c->session);
+	if (c->fresh && c->session.tries > 0) {
+		c->fresh = false;
 		r->to_open += 2;
 		r->wires->arm(r->pump);
 	}
-	if (l->session.state == SMTP_OVER) {
-		line_end(l);
+	if (c->session.state == SMTP_OVER) {
+		call_end(c);
 		return false;
 	}
-	return line_flush(l);
+	return call_flush(c);
 }
 
-/* Read all that is there.  false: the line has ended. */
+/* Read all that is there.  false: the call has ended. */
 static bool
-line_read(struct line *l)
+call_read(struct call *c)
 {
-	struct relay *r = l->relay;
+	struct relay *r = c->relay;
 
 	for (;;) {
-		bool greeting = l->session.state == SMTP_GREETS;
-		size_t n = 0;
-		CURLcode rc = curl_easy_recv(l->easy, r->buf, sizeof r->buf, &n);
+		bool greeting = c->session.state == SMTP_GREETS;
+		size_t n;
+		enum line_io io = line_recv(&c->line, r->buf, sizeof r->buf, &n);
 
-		if (rc == CURLE_AGAIN)
+		if (io == LINE_EMPTY)
 			return true;
-		if (rc != CURLE_OK || n == 0) {
-			line_cut(l, false);
+		if (io == LINE_ENDED) {
+			call_cut(c, false);
 			return false;
 		}
-		smtp_input(&l->session, r->buf, n);
-		if (greeting && l->session.state == SMTP_READY)
+		smtp_input(&c->session, r->buf, n);
+		if (greeting && c->session.state == SMTP_READY)
 			r->host.connected(r->host.courier, &r->carrier, NULL);
-		if (l->session.state == SMTP_OVER) {
-			line_end(l);
+		if (c->session.state == SMTP_OVER) {
+			call_end(c);
 			return false;
 		}
 		/* Plain: a short read has emptied the socket; TLS may hold more in its buffers. */
-		if (r->o.tls == TLS_NONE && n < sizeof r->buf)
+		if (c->line.plain && n < sizeof r->buf)
 			return true;
 	}
 }
 
 static void
-on_wire(void *arg, int fd, unsigned events)
+on_ready(struct line *l, unsigned events)
 {
-	struct line *l = arg;
+	struct call *c = (struct call *)l;
 
-	(void)fd;
-	if ((events & WIRE_READ) && !line_read(l))
+	if ((events & WIRE_READ) && !call_read(c))
 		return;
-	if ((events & WIRE_WRITE) && !line_flush(l))
+	if ((events & WIRE_WRITE) && !call_flush(c))
 		return;
-	line_turn(l);
+	call_turn(c);
 }
 
 static void
-line_quit(struct line *l)
+call_quit(struct call *c)
 {
-	l->leaving = true;
-	l->relay->serving--;
-	smtp_quit(&l->session);
-	line_flush(l);
+	c->leaving = true;
+	c->relay->serving--;
+	smtp_quit(&c->session);
+	call_flush(c);
 }
 
 /* Connecting. */
 
-/* curl closes a socket: before the descriptor can be somebody else's, our wire has to go. */
-static int
-close_socket(void *arg, curl_socket_t fd)
+static void
+on_lost(struct line *l)
 {
-	struct line *l = arg;
+	struct call *c = (struct call *)l;
 
-	if (l->wire != NULL && fd == l->fd) {
-		l->relay->wires->cut(&l->wire);
-		l->gone = true;
-		l->relay->wires->arm(l->relay->pump);
-	}
-	return close(fd);
+	c->relay->wires->arm(c->relay->pump);
 }
 
 static void
@@ -287,40 +255,40 @@ relay_start_tick(struct relay *r)
 
 /* Why curl could not connect: the server's own code says more than curl's, where there is one. */
 static struct outcome
-failure_of(struct line *l, CURLcode result)
+failure_of(struct call *c, CURLcode result)
 {
-	struct outcome o = verdict_curl((int)result, false, false, l->guard.refused);
+	struct outcome o = verdict_curl((int)result, false, false, c->line.guard.refused);
 	long code = 0;
 
-	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_getinfo(c->line.easy, CURLINFO_RESPONSE_CODE, &code);
 	if (result == CURLE_WEIRD_SERVER_REPLY && code >= 400 && code <= 599)
 		o = verdict_smtp(STAGE_GREETING, (int)code, "");
 	else if ((result == CURLE_LOGIN_DENIED || result == CURLE_USE_SSL_FAILED) &&
 	    code >= 400 && code <= 499)
 		o = verdict_smtp(STAGE_OTHER, (int)code, "");
-	outcome_detail(&o, l->error, strlen(l->error));
+	outcome_detail(&o, c->error, strlen(c->error));
 	return o;
 }
 
 /* An access token ends when its server says so, also before its time. */
 static bool
-token_ended(const struct line *l, CURLcode result)
+token_ended(const struct call *c, CURLcode result)
 {
 	long code = 0;
 
-	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &code);
-	return l->relay->bearer != NULL && result == CURLE_LOGIN_DENIED && code / 100 != 4 &&
-	    bearer_refused(l->relay->bearer, l->token);
+	curl_easy_getinfo(c->line.easy, CURLINFO_RESPONSE_CODE, &code);
+	return c->relay->bearer != NULL && result == CURLE_LOGIN_DENIED && code / 100 != 4 &&
+	    bearer_refused(c->relay->bearer, c->token);
 }
 
 static void
-line_failed(struct line *l, CURLcode result)
+call_failed(struct call *c, CURLcode result)
 {
-	struct relay *r = l->relay;
-	struct outcome o = failure_of(l, result);
-	bool again = token_ended(l, result);
+	struct relay *r = c->relay;
+	struct outcome o = failure_of(c, result);
+	bool again = token_ended(c, result);
 
-	line_free(l);
+	call_free(c);
 	if (again) /* with another token */
 		r->wires->arm(r->pump);
 	else
@@ -328,58 +296,48 @@ line_failed(struct line *l, CURLcode result)
 }
 
 static void
-on_connected(void *arg, CURL *easy, CURLcode result)
+on_opened(struct line *l, CURLcode result)
 {
-	struct line *l = arg;
-	struct relay *r = l->relay;
-	curl_socket_t fd = CURL_SOCKET_BAD;
+	struct call *c = (struct call *)l;
+	struct relay *r = c->relay;
 
-	if (result == CURLE_OK)
-		curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
-	if (fd == CURL_SOCKET_BAD) {
-		line_failed(l, result == CURLE_OK ? CURLE_COULDNT_CONNECT : result);
+	if (result != CURLE_OK) {
+		call_failed(c, result);
 		return;
 	}
 	if (r->bearer != NULL)
-		bearer_taken(r->bearer, l->token);
-	l->fd = fd;
-	l->wire = r->wires->watch(r->wires->loop, fd, WIRE_READ, on_wire, l);
-	smtp_init(&l->session, &r->session_host, r->o.helo, r->o.dot_wait);
-	l->talking = true;
-	l->fresh = true;
-	l->since = clock_monotonic();
-	if (l->wire == NULL) {
-		line_cut(l, false);
-		return;
-	}
-	smtp_begin(&l->session);
-	line_flush(l);
+		bearer_taken(r->bearer, c->token);
+	smtp_init(&c->session, &r->session_host, r->o.helo, r->o.dot_wait);
+	c->fresh = true;
+	c->since = clock_monotonic();
+	smtp_begin(&c->session);
+	call_flush(c);
 }
 
 /* 0; 1: an access token is on its way; negative: a secret cannot be read. */
 static int
-line_login(struct line *l)
+call_login(struct call *c)
 {
 	static const char *const names[] = {
 		[LOGIN_PLAIN] = "AUTH=PLAIN",
 		[LOGIN_LOGIN] = "AUTH=LOGIN",
 		[LOGIN_XOAUTH2] = "AUTH=XOAUTH2",
 	};
-	const struct relay_options *o = &l->relay->o;
+	const struct relay_options *o = &c->relay->o;
 	struct text secret = { 0 };
 	int rc;
 
 	if (o->login == LOGIN_NONE)
 		return 0;
-	rc = l->relay->bearer != NULL ? bearer_get(l->relay->bearer, &secret, &l->token)
+	rc = c->relay->bearer != NULL ? bearer_get(c->relay->bearer, &secret, &c->token)
 				      : o->secret(o->secret_arg, &secret);
 	if (rc == 0) {
-		curl_easy_setopt(l->easy, CURLOPT_USERNAME, o->user);
-		curl_easy_setopt(l->easy,
+		curl_easy_setopt(c->line.easy, CURLOPT_USERNAME, o->user);
+		curl_easy_setopt(c->line.easy,
 		    o->login == LOGIN_XOAUTH2 ? CURLOPT_XOAUTH2_BEARER : CURLOPT_PASSWORD,
 		    text_string(&secret));
-		curl_easy_setopt(l->easy, CURLOPT_LOGIN_OPTIONS, names[o->login]);
-		curl_easy_setopt(l->easy, CURLOPT_SASL_IR, 1L);
+		curl_easy_setopt(c->line.easy, CURLOPT_LOGIN_OPTIONS, names[o->login]);
+		curl_easy_setopt(c->line.easy, CURLOPT_SASL_IR, 1L);
 	}
 	if (secret.s != NULL)
 		explicit_bzero(secret.s, secret.room);
@@ -388,22 +346,20 @@ line_login(struct line *l)
 }
 
 static void
-line_prepare(struct line *l)
+call_prepare(struct call *c)
 {
-	const struct relay_options *o = &l->relay->o;
+	const struct relay_options *o = &c->relay->o;
 	int64_t wait = o->dot_wait.us / 1000;
 
-	transport_prepare(l->easy, &l->guard, o->ca_file);
+	c->line = (struct line){ .opened = on_opened, .ready = on_ready, .lost = on_lost };
+	line_init(&c->line, c->relay->transport, c->relay->url, o->ca_file, o->may_private);
+	c->line.plain = o->tls == TLS_NONE;
 	if (wait < CONNECT_SECONDS_MAX * 1000)
-		curl_easy_setopt(l->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)wait);
-	curl_easy_setopt(l->easy, CURLOPT_URL, l->relay->url);
-	curl_easy_setopt(l->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	curl_easy_setopt(l->easy, CURLOPT_CONNECT_ONLY, 1L);
-	curl_easy_setopt(l->easy, CURLOPT_USE_SSL,
+		curl_easy_setopt(c->line.easy, CURLOPT_CONNECTTIMEOUT_MS, (long)wait);
+	curl_easy_setopt(c->line.easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+	curl_easy_setopt(c->line.easy, CURLOPT_USE_SSL,
 	    o->tls == TLS_NONE ? (long)CURLUSESSL_NONE : (long)CURLUSESSL_ALL);
-	curl_easy_setopt(l->easy, CURLOPT_ERRORBUFFER, l->error);
-	curl_easy_setopt(l->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(l->easy, CURLOPT_CLOSESOCKETDATA, l);
+	curl_easy_setopt(c->line.easy, CURLOPT_ERRORBUFFER, c->error);
 }
 
 static void
@@ -432,34 +388,29 @@ on_token(void *arg, const struct outcome *trouble)
 
 /* One connection more.  false: it could not even be begun, or waits for an access token. */
 static bool
-line_open(struct relay *r)
+call_open(struct relay *r)
 {
-	struct line *l = calloc(1, sizeof *l);
+	struct call *c = calloc(1, sizeof *c);
 	int i = 0, rc;
 
-	if (l == NULL)
+	if (c == NULL)
 		abort();
-	while (r->lines[i] != NULL) /* wanted <= LINES_MAX */
+	while (r->calls[i] != NULL) /* wanted <= CALLS_MAX */
 		i++;
-	r->lines[i] = l;
+	r->calls[i] = c;
 	r->carrier.active++;
 	r->serving++;
-	l->relay = r;
-	l->fd = -1;
-	l->guard.may_private = r->o.may_private;
-	l->easy = curl_easy_init();
-	if (l->easy == NULL)
-		abort();
-	line_prepare(l);
-	rc = line_login(l);
+	c->relay = r;
+	call_prepare(c);
+	rc = call_login(c);
 	if (rc != 0) {
-		line_free(l);
+		call_free(c);
 		if (rc < 0)
 			connect_failed(r, "our login for this server cannot be read");
 		return false;
 	}
-	if (transport_start(r->transport, l->easy, on_connected, l) < 0) {
-		line_free(l);
+	if (line_open(&c->line) < 0) {
+		call_free(c);
 		connect_failed(r, "the connection could not be begun");
 		return false;
 	}
@@ -474,8 +425,8 @@ connecting(const struct relay *r)
 {
 	int n = 0;
 
-	for (int i = 0; i < LINES_MAX; i++)
-		n += r->lines[i] != NULL && !r->lines[i]->talking;
+	for (int i = 0; i < CALLS_MAX; i++)
+		n += r->calls[i] != NULL && !r->calls[i]->line.open;
 	return n;
 }
 
@@ -485,24 +436,24 @@ on_pump(void *arg)
 {
 	struct relay *r = arg;
 
-	for (int i = 0; i < LINES_MAX; i++) {
-		struct line *l = r->lines[i];
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct call *c = r->calls[i];
 
-		if (l == NULL || !l->talking)
+		if (c == NULL || !c->line.open)
 			continue;
-		if (l->gone)
-			line_cut(l, false);
-		else if (r->serving > r->wanted && smtp_is_idle(&l->session))
-			line_quit(l);
-		else if (r->hungry && smtp_is_idle(&l->session))
-			line_turn(l);
+		if (c->line.gone)
+			call_cut(c, false);
+		else if (r->serving > r->wanted && smtp_is_idle(&c->session))
+			call_quit(c);
+		else if (r->hungry && smtp_is_idle(&c->session))
+			call_turn(c);
 	}
 	if (r->hungry && r->to_open == 0 && connecting(r) == 0)
 		r->to_open = 1;
 	while (r->hungry && r->to_open > 0 && r->serving < r->wanted &&
-	    r->carrier.active < LINES_MAX) {
+	    r->carrier.active < CALLS_MAX) {
 		r->to_open--;
-		if (!line_open(r))
+		if (!call_open(r))
 			break;
 	}
 	r->to_open = 0;
@@ -514,23 +465,23 @@ on_tick(void *arg)
 	struct relay *r = arg;
 	struct instant now = clock_monotonic();
 
-	for (int i = 0; i < LINES_MAX; i++) {
-		struct line *l = r->lines[i];
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct call *c = r->calls[i];
 		int64_t silent;
 
-		if (l == NULL || !l->talking || l->gone)
+		if (c == NULL || !c->line.open || c->line.gone)
 			continue;
-		if (l->session.progress != l->seen) {
-			l->seen = l->session.progress;
-			l->since = now;
+		if (c->session.progress != c->seen) {
+			c->seen = c->session.progress;
+			c->since = now;
 			continue;
 		}
-		silent = instant_diff(now, l->since).us;
-		if (!smtp_is_idle(&l->session)) {
-			if (silent >= smtp_patience(&l->session).us)
-				line_cut(l, true);
+		silent = instant_diff(now, c->since).us;
+		if (!smtp_is_idle(&c->session)) {
+			if (silent >= smtp_patience(&c->session).us)
+				call_cut(c, true);
 		} else if (silent >= SPAN_OF(IDLE_SECONDS, 1).us) {
-			line_quit(l);
+			call_quit(c);
 		}
 	}
 	r->ticking = r->carrier.active > 0;
@@ -543,7 +494,7 @@ relay_work(struct carrier *c, int parallel)
 {
 	struct relay *r = (struct relay *)c;
 
-	r->wanted = parallel < 0 ? 0 : parallel > LINES_MAX ? LINES_MAX : parallel;
+	r->wanted = parallel < 0 ? 0 : parallel > CALLS_MAX ? CALLS_MAX : parallel;
 	r->hungry = r->wanted > 0;
 	r->wires->arm(r->pump);
 }
@@ -557,26 +508,26 @@ relay_rest(struct carrier *c)
 }
 
 static void
-relay_close(struct carrier **c)
+relay_close(struct carrier **cp)
 {
-	struct relay *r = (struct relay *)*c;
+	struct relay *r = (struct relay *)*cp;
 
-	*c = NULL;
+	*cp = NULL;
 	if (r == NULL)
 		return;
 	r->hungry = false;
 	r->wanted = 0;
-	for (int i = 0; i < LINES_MAX; i++) {
-		struct line *l = r->lines[i];
+	for (int i = 0; i < CALLS_MAX; i++) {
+		struct call *c = r->calls[i];
 		size_t n;
 
-		if (l == NULL)
+		if (c == NULL)
 			continue;
-		if (l->talking && !l->gone && smtp_is_idle(&l->session))
-			curl_easy_send(l->easy, "QUIT\r\n", 6, &n); /* as a courtesy */
-		if (l->talking)
-			smtp_abandon(&l->session);
-		line_free(l);
+		if (c->line.open && !c->line.gone && smtp_is_idle(&c->session))
+			line_send(&c->line, "QUIT\r\n", 6, &n); /* as a courtesy */
+		if (c->line.open)
+			smtp_abandon(&c->session);
+		call_free(c);
 	}
 	bearer_free(&r->bearer);
 	r->wires->cut(&r->tick);

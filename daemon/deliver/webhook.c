@@ -361,7 +361,8 @@ call_open(struct hook *h)
 	h->c.active++;
 	c->hook = h;
 	c->edition = h->keys.edition;
-	c->line = (struct line){ .opened = on_opened, .ready = on_ready, .lost = on_lost };
+	c->line = (struct line){ .opened = on_opened, .ready = on_ready, .lost = on_lost,
+		.edge = true };
 	line_init(&c->line, h->transport, text_string(&h->keys.address.origin), h->o.ca_file,
 	    h->o.may_private);
 	if (line_open(&c->line) < 0) {
