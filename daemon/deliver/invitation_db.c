@@ -359,7 +359,8 @@ invitations_in_flight(struct db *db, bool *ret)
 {
 	int64_t n = 0;
 	int rc = db_int(db, &n, 0,
-	    "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state < 2 AND channel = 2 LIMIT 1)"
+	    "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE settled_at IS NULL AND channel = 2"
+	    " LIMIT 1)"
 	    " AS f",
 	    "");
 

@@ -43,8 +43,8 @@ static const unsigned may_follow[DELIVERY_STATES] = {
 };
 
 /* Which rows enter a state, and the one state they come from; key is the row, run, person ... */
-enum selection { THE_PENDING, THE_LEASED, THE_DELIVERED, THE_SETTLED, PENDING_OF_ENROLMENT, PENDING_OF_RUN,
-	PENDING_OF_PERSON, PENDING_OVER, SELECTIONS };
+enum selection { THE_PENDING, THE_NEXT, THE_LEASED, THE_LEASED_BY, THE_DELIVERED, THE_SETTLED,
+	PENDING_OF_ENROLMENT, PENDING_OF_RUN, PENDING_OF_PERSON, PENDING_OVER, SELECTIONS };
 static const struct {
 	enum delivery_state from;
 	const char *sql;
@@ -56,15 +56,21 @@ static const struct {
 	" receipt = CASE WHEN ?8 <> '' THEN ?8 ELSE receipt END, halted = '',"           \
 	" crashes = CASE WHEN ?1 >= 2 THEN 0 ELSE crashes END WHERE "
 	[THE_PENDING] = { DELIVERY_PENDING, ENTER "row = ?9 AND state = 0" },
+	/* To be leased: nothing that delivery_waiting is made of changes, or it were written too. */
+	[THE_NEXT] = { DELIVERY_PENDING,
+	    "UPDATE delivery SET state = ?1, phase = ?2, reason = ?3, lease = ?5, halted = ''"
+	    " WHERE row = ?9 AND state = 0" },
 	[THE_LEASED] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1" },
+	[THE_LEASED_BY] = { DELIVERY_LEASED, ENTER "row = ?9 AND state = 1 AND lease = ?10" },
 	[THE_DELIVERED] = { DELIVERY_DELIVERED, ENTER "row = ?9 AND state = 2" },
 	[THE_SETTLED] = { DELIVERY_DEAD, ENTER "row = ?9 AND (state = 6 OR state = 3)" },
 	[PENDING_OF_ENROLMENT] = { DELIVERY_PENDING,
 	    ENTER "enrolment = ?9 AND state = 0 AND kind = 0" },
 	[PENDING_OF_RUN] = { DELIVERY_PENDING,
-	    ENTER "state < 2 AND state = 0 AND kind = 0 AND run = ?9" },
+	    ENTER "settled_at IS NULL AND state = 0 AND kind = 0 AND run = ?9" },
 	[PENDING_OF_PERSON] = { DELIVERY_PENDING, ENTER "person = ?9 AND state = 0 AND kind = 0" },
-	[PENDING_OVER] = { DELIVERY_PENDING, ENTER "state < 2 AND state = 0 AND expires_at <= ?9" },
+	[PENDING_OVER] = { DELIVERY_PENDING,
+	    ENTER "settled_at IS NULL AND state = 0 AND expires_at <= ?9" },
 };
 struct change {
 	enum delivery_state to;
@@ -72,16 +78,19 @@ struct change {
 	const char *reason, *lease, *receipt; /* NULL: "" */
 	struct instant at;                    /* now, or when it comes back; 0: as it is */
 	int64_t attempts;                     /* how many more */
+	const char *by;                       /* of THE_LEASED_BY */
 };
 
 static int
 enter(struct db *db, enum selection which, int64_t key, struct change c)
 {
 	assert(may_follow[selections[which].from] & TO(c.to));
-	return db_run(db, selections[which].sql, "iisisiisi", (int64_t)c.to, (int64_t)c.phase,
+	/* Without `by` the last argument is one too many, and not looked at. */
+	return db_run(db, selections[which].sql, which == THE_LEASED_BY ? "iisisiisis" : "iisisiisi",
+	    (int64_t)c.to, (int64_t)c.phase,
 	    c.reason != NULL ? c.reason : "", c.at.us, c.lease != NULL ? c.lease : "",
 	    c.to == DELIVERY_PENDING ? c.at.us : INT64_C(0), c.attempts,
-	    c.receipt != NULL ? c.receipt : "", key);
+	    c.receipt != NULL ? c.receipt : "", key, c.by);
 }
 
 int
@@ -141,7 +150,8 @@ lane_rows(struct db *db, struct arena *mem, const struct lane *lane, struct inst
 {
 	SCOPED(stmt_done) struct stmt *s = NULL;
 	int rc = db_query(db, &s,
-	    CLAIM_SELECT "WHERE d.state < 2 AND d.state = 0 AND d.channel = ?1 AND d.destination = ?2"
+	    CLAIM_SELECT "WHERE d.settled_at IS NULL AND d.state = 0 AND d.channel = ?1"
+		" AND d.destination = ?2"
 			 " AND d.next_at <= ?3 AND d.expires_at > ?3"
 			 " ORDER BY d.next_at, d.row LIMIT ?4",
 	    "isii", (int64_t)lane->channel, lane->destination, now.us, (int64_t)max);
@@ -178,7 +188,7 @@ lease_rows(struct db *db, const struct delivery *rows, size_t n, const char *lea
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = enter(db, THE_PENDING, rows[i].row,
+		rc = enter(db, THE_NEXT, rows[i].row,
 		    (struct change){ .to = DELIVERY_LEASED, .phase = keyed ? PHASE_KEYED : PHASE_DOT,
 			.lease = lease });
 	return rc;
@@ -325,17 +335,19 @@ outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcom
 {
 	char halted[40], reason[DETAIL_TEXT + 100];
 	struct standing st;
-	int rc = standing_load(db, row, lease, halted, &st);
+	int rc;
 
+	/* Nearly always, and whatever else the row says. */
+	if (o->fate == FATE_DELIVERED)
+		return enter(db, THE_LEASED_BY, row,
+		    (struct change){ .to = DELIVERY_DELIVERED, .receipt = o->receipt, .at = now,
+			.attempts = 1, .by = lease });
+	rc = standing_load(db, row, lease, halted, &st);
 	if (rc < 0 || !st.ours)
 		return rc;
 	snprintf(reason, sizeof reason, "%s%s%s", o->reason != NULL ? o->reason : "",
 	    o->detail[0] != '\0' ? ": " : "", o->detail);
 	switch (o->fate) {
-	case FATE_DELIVERED:
-		return enter(db, THE_LEASED, row,
-		    (struct change){ .to = DELIVERY_DELIVERED, .receipt = o->receipt, .at = now,
-			.attempts = 1 });
 	case FATE_UNCERTAIN:
 		return doubt(db, row, &st, reason, now, at);
 	case FATE_AGAIN:
@@ -351,6 +363,7 @@ outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcom
 		return enter(db, THE_LEASED, row,
 		    (struct change){ .to = DELIVERY_DEAD, .reason = reason, .at = now,
 			.attempts = 1 });
+	case FATE_DELIVERED: /* above */
 	case FATE_NEVER:
 	case FATE_OURS:
 	case FATES:
@@ -371,7 +384,7 @@ outbox_release(struct db *db, int channel, const char *lease, struct instant now
 
 	while (rc == 0) {
 		rc = db_int(db, &row, 0,
-		    "SELECT row FROM delivery WHERE state < 2 AND state = 1 AND channel = ?1"
+		    "SELECT row FROM delivery WHERE settled_at IS NULL AND state = 1 AND channel = ?1"
 		    " AND lease = ?2 LIMIT 1",
 		    "is", (int64_t)channel, lease);
 		if (rc < 0 || row == 0)
@@ -418,7 +431,8 @@ leased_next(struct db *db, int64_t after, const char *lease, struct arena *mem, 
 	SCOPED(stmt_done) struct stmt *s = NULL;
 	int rc = db_query(db, &s,
 	    "SELECT row, phase, crashes, lease, halted, attempts, resent, kind FROM delivery"
-	    " WHERE state < 2 AND state = 1 AND lease <> ?1 AND row > ?2 ORDER BY row LIMIT 1",
+	    " WHERE settled_at IS NULL AND state = 1 AND lease <> ?1 AND row > ?2"
+	    " ORDER BY row LIMIT 1",
 	    "si", lease, after);
 
 	if (rc < 0 || (rc = stmt_step(s)) != STMT_ROW)
@@ -553,7 +567,8 @@ int
 outbox_cancel_run(struct db *db, int64_t run, const char *reason, struct instant now)
 {
 	return cancel(db, PENDING_OF_RUN,
-	    "UPDATE delivery SET halted = ?2 WHERE state < 2 AND state = 1 AND kind = 0 AND run = ?1",
+	    "UPDATE delivery SET halted = ?2 WHERE settled_at IS NULL AND state = 1 AND kind = 0"
+	    " AND run = ?1",
 	    run, reason, now);
 }
 
@@ -594,7 +609,7 @@ int
 outbox_next(struct db *db, const struct lane *lane, struct instant *ret)
 {
 	return db_int(db, &ret->us, INT64_MAX,
-	    "SELECT next_at FROM delivery WHERE state < 2 AND state = 0 AND channel = ?1"
+	    "SELECT next_at FROM delivery WHERE settled_at IS NULL AND state = 0 AND channel = ?1"
 	    " AND destination = ?2 AND next_at < " HELD " ORDER BY next_at LIMIT 1",
 	    "is", (int64_t)lane->channel, lane->destination);
 }
@@ -646,6 +661,8 @@ static const struct invariant invariants[] = {
 	    " OR lease <> '' OR phase <> 0)" },
 	{ "leased deliveries of nobody",
 	    "SELECT count(*) FROM delivery WHERE state = 1 AND (lease = '' OR phase = 0)" },
+	{ "leased deliveries with a time of settling",
+	    "SELECT count(*) FROM delivery WHERE state = 1 AND settled_at IS NOT NULL" },
 	{ "deliveries tried more often than is allowed",
 	    "SELECT count(*) FROM delivery WHERE attempts > 8" },
 };

@@ -15,7 +15,7 @@ sheets_due(struct db *db, struct instant now, size_t max, struct sheet *rows, si
 	    "SELECT d.row, CASE WHEN c.number > 1 THEN 1 ELSE 0 END AS paper FROM delivery d"
 	    " JOIN decision c ON c.enrolment = d.enrolment AND c.occurrence = d.occurrence"
 	    " LEFT JOIN person p ON p.row = d.person LEFT JOIN team t ON t.id = p.team"
-	    " WHERE d.state < 2 AND d.state = 0 AND d.channel = 3 AND d.destination = ''"
+	    " WHERE d.settled_at IS NULL AND d.state = 0 AND d.channel = 3 AND d.destination = ''"
 	    " AND d.next_at <= ?1 AND d.expires_at > ?1"
 	    " ORDER BY paper, lower(coalesce(t.name, p.team)), coalesce(t.name, p.team),"
 	    " lower(p.name), p.name, d.row LIMIT ?2",

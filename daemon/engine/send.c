@@ -302,6 +302,9 @@ pack_key(struct engine *e, const struct delivery *d, const struct letter *l, cha
 	SCOPED(text_deinit) struct text uid = { 0 };
 	char id[TOKEN_ID_TEXT];
 
+	ret[0] = '\0';
+	if (engine_way(e, d->channel) == WAY_SMTP) /* a mail carries its own */
+		return;
 	if (d->channel == CHANNEL_CALENDAR)
 		compose_uid(e->compose, &e->o.key, l, &uid);
 	else
