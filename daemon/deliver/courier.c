@@ -17,7 +17,7 @@
 #include "store/db.h"
 
 enum { LANES_MAX = 128, DESTINATIONS_MAX = 8, WINDOW_MOST = 256, COMMITS = 12, SLOTS = FLIGHT_SLOTS,
-	SETTLE_US = 50000, SWEEP_S = 60, LOOK_US = 1000, BODIES = 64, BODY_KEPT = 256 << 10,
+	SETTLE_US = 50000, SWEEP_S = 60, LOOK_US = 1000, BODIES = 64, BODY_KEPT = 256 << 10, AHEAD = 8,
 	MEMORY = 4 << 20 };
 _Static_assert(SLOTS >= 2 * WINDOW_MOST, "a window fits beside what all other lanes may claim");
 _Static_assert(SLOTS >= 4 * LANES_MAX, "every lane has a share");
@@ -30,6 +30,7 @@ enum slot_state {
 };
 struct slot {
 	enum slot_state state;
+	bool made;          /* package holds it */
 	bool left, stopped; /* its last bytes left; it was stopped before that */
 	struct parcel parcel;
 	struct package package;
@@ -161,7 +162,7 @@ slot_fill(struct courier *c, struct track *lane, const struct delivery *d)
 	c->free = s->next;
 	row_keep(c, i, d);
 	s->state = SLOT_READY;
-	s->left = s->stopped = false;
+	s->made = s->left = s->stopped = false;
 	s->lane = lane;
 	s->way = NULL;
 	lane->n_held++;
@@ -455,25 +456,66 @@ stops_look(struct courier *c)
 	c->seen = version;
 }
 
+static bool
+is_wanted(const struct slot *s, struct instant now)
+{
+	return !s->stopped && instant_before(now, s->expires);
+}
+
+/* As struct courier_calls says; marked, so that a crash in here is told from one while it waits. */
+static int
+slot_make(struct courier *c, struct slot *s, const char **ret_why)
+{
+	*ret_why = NULL;
+	mark(c, s, FLIGHT_BEGUN);
+	if (s->made)
+		return 0;
+	body_take(c, &s->package.body);
+	return c->o.calls.pack(c->o.calls.arg, &c->rows[slot_index(c, s)], &s->package, ret_why);
+}
+
+/* The next few in one look at the store; what goes wrong is told when it is that one's turn. */
+static void
+make_ahead(struct courier *c, const struct track *lane, struct instant now)
+{
+	SCOPED(db_leave) struct db *look = c->o.db;
+	size_t i = lane->ready;
+
+	if (db_begin_read(c->o.db) < 0)
+		return;
+	for (size_t n = 0; n < AHEAD && n < lane->n_ready; n++, i = c->slots[i].next) {
+		struct slot *s = &c->slots[i];
+		const char *why;
+
+		if (s->made || !is_wanted(s, now))
+			continue;
+		s->made = slot_make(c, s, &why) == 0 && why == NULL;
+		mark(c, s, FLIGHT_IN_HAND);
+		if (s->made)
+			continue;
+		body_give(c, &s->package.body);
+		return;
+	}
+}
+
 /* Pack the next ready one; those that cannot be made are dead on the way. */
 static struct slot *
 slot_pack(struct courier *c, struct track *lane, struct instant now)
 {
 	while (lane->n_ready > 0) {
-		struct slot *s = ready_take(c, lane);
 		struct outcome o = { .fate = FATE_BACK };
-		bool wanted = !s->stopped && instant_before(now, s->expires);
 		const char *why = NULL;
+		struct slot *s;
 		int rc = 0;
 
-		if (wanted) {
-			mark(c, s, FLIGHT_BEGUN);
-			body_take(c, &s->package.body);
-			rc = c->o.calls.pack(
-			    c->o.calls.arg, &c->rows[slot_index(c, s)], &s->package, &why);
+		if (!c->slots[lane->ready].made)
+			make_ahead(c, lane, now);
+		s = ready_take(c, lane);
+		if (is_wanted(s, now)) {
+			rc = slot_make(c, s, &why);
+			if (rc == 0 && why == NULL)
+				return s;
 		}
-		if (rc == 0 && why == NULL && wanted)
-			return s;
 		if (why != NULL)
 			o = (struct outcome){ .fate = FATE_OURS, .reason = why };
 		else if (rc < 0)

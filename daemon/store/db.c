@@ -81,6 +81,13 @@ db_begin(struct db *db)
 }
 
 int
+db_begin_read(struct db *db)
+{
+	assert(!db_in_transaction(db));
+	return db_run(db, "BEGIN", "");
+}
+
+int
 db_commit(struct db *db)
 {
 	int rc = db_run(db, "COMMIT", "");

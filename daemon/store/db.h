@@ -28,6 +28,11 @@ void db_close(struct db **db);
 int db_copy(struct db *from, struct db *to);
 
 int db_begin(struct db *db); /* takes the write lock at once; waits up to 10 s for it */
+/*
+ * For several reads, which otherwise cost locks each: all see one state, and db_version() nothing
+ * new, until db_rollback().
+ */
+int db_begin_read(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db); /* nothing to do outside a transaction */
 bool db_in_transaction(const struct db *db);
