@@ -10,8 +10,8 @@
  *   NETWORK  seconds that every byte takes, each way
  *
  * NETWORK is a delay line: what is read is looked at only so much later, what is written leaves only
- * so much later, in order and without a limit of throughput.  At SIGTERM it prints one line of JSON:
- * connections, peak (at the same time), mails, refused, and turns: how often it answered after it
+ * so much later, in order and without a limit of throughput.  It prints `listening`, and at SIGTERM one line of JSON:
+ * connections, peak (at the same time), mails, bytes of their bodies, refused, and turns: how often it answered after it
  * had heard something, which are the client's round trips.
  */
 #include <arpa/inet.h>
@@ -66,7 +66,7 @@ static struct {
 	int epoll, listener, timer, signals;
 	bool chunking;
 	int64_t picky; /* 0: takes every recipient */
-	int64_t connections, open, peak, mails, asked, refused, turns;
+	int64_t connections, open, peak, mails, bytes, asked, refused, turns;
 } sink;
 
 static void
@@ -296,6 +296,7 @@ take_body(struct peer *p, const char *s, size_t len)
 		p->looked = len > 4 ? len - 4 : 0;
 		return 0;
 	}
+	sink.bytes += dot + 2 - s;
 	mail_end(p);
 	return (size_t)(dot + 5 - s);
 }
@@ -306,6 +307,7 @@ take_chunk(struct peer *p, size_t len)
 	size_t n = p->to_come < len ? (size_t)p->to_come : len;
 
 	p->to_come -= n;
+	sink.bytes += (int64_t)n;
 	if (p->to_come == 0)
 		chunk_end(p);
 	return n;
@@ -434,6 +436,8 @@ begin(int port)
 	watch(sink.listener, &sink.listener);
 	watch(sink.timer, &sink.timer);
 	watch(sink.signals, &sink.signals);
+	puts("listening");
+	fflush(stdout);
 }
 
 static void
@@ -494,7 +498,8 @@ main(int argc, char **argv)
 	begin((int)port);
 	run();
 	printf("{\"connections\": %" PRId64 ", \"peak\": %" PRId64 ", \"mails\": %" PRId64
+	       ", \"bytes\": %" PRId64
 	       ", \"refused\": %" PRId64 ", \"turns\": %" PRId64 "}\n",
-	    sink.connections, sink.peak, sink.mails, sink.refused, sink.turns);
+	    sink.connections, sink.peak, sink.mails, sink.bytes, sink.refused, sink.turns);
 	return 0;
 }
