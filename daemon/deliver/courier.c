@@ -223,10 +223,11 @@ window_fit(const struct courier *c, struct track *lane)
 		parallel += (size_t)lane->ways[i].destination.parallel;
 		paced |= lane->ways[i].destination.pace.us > 0;
 	}
-	lane->low = paced ? 0 : parallel;
 	if (lasted > 0)
 		lane->window =
 		    (lane->window + (size_t)(c->commit_took.us * COMMITS * (int64_t)used / lasted)) / 2;
+	/* One for each connection, and twice what leaves while the commit is made. */
+	lane->low = paced ? 0 : parallel + 2 * lane->window / COMMITS;
 	if (lane->window < lane->low + parallel)
 		lane->window = lane->low + parallel;
 	if (lane->window > WINDOW_MOST)

@@ -303,7 +303,7 @@ pack_key(struct engine *e, const struct delivery *d, const struct letter *l, cha
 	char id[TOKEN_ID_TEXT];
 
 	ret[0] = '\0';
-	if (engine_way(e, d->channel) == WAY_SMTP) /* a mail carries its own */
+	if (d->channel == CHANNEL_EMAIL) /* only its header needs one, and has it */
 		return;
 	if (d->channel == CHANNEL_CALENDAR)
 		compose_uid(e->compose, &e->o.key, l, &uid);
