@@ -239,12 +239,12 @@ int
 outbox_hold(struct db *db)
 {
 	int rc = db_run(db,
-	    "UPDATE delivery SET halted = ?1 WHERE state < 2 AND state = 1 AND kind = 0 AND halted = ''"
+	    "UPDATE delivery SET halted = ?1 WHERE settled_at IS NULL AND state = 1 AND kind = 0 AND halted = ''"
 	    " AND run IN (SELECT row FROM run WHERE state = 2)",
 	    "s", paused);
 
 	return rc < 0 ? rc : db_run(db,
-	    "UPDATE delivery SET next_at = next_at + " HELD " WHERE state < 2 AND state = 0 AND kind = 0"
+	    "UPDATE delivery SET next_at = next_at + " HELD " WHERE settled_at IS NULL AND state = 0 AND kind = 0"
 	    " AND next_at < " HELD " AND run IN (SELECT row FROM run WHERE state = 2)",
 	    "");
 }
@@ -253,11 +253,11 @@ int
 outbox_let_go(struct db *db, int64_t run)
 {
 	int rc = db_run(db,
-	    "UPDATE delivery SET halted = '' WHERE state < 2 AND state = 1 AND run = ?1 AND halted = ?2",
+	    "UPDATE delivery SET halted = '' WHERE settled_at IS NULL AND state = 1 AND run = ?1 AND halted = ?2",
 	    "is", run, paused);
 
 	return rc < 0 ? rc : db_run(db,
-	    "UPDATE delivery SET next_at = next_at - " HELD " WHERE state < 2 AND state = 0 AND run = ?1"
+	    "UPDATE delivery SET next_at = next_at - " HELD " WHERE settled_at IS NULL AND state = 0 AND run = ?1"
 	    " AND next_at >= " HELD,
 	    "i", run);
 }

@@ -198,11 +198,11 @@ def full():
 
 
 def normal():
-    """The control: after at most three cuts the same look must find something."""
+    """The control: after at most eight cuts the same look must find something."""
     build = os.environ["BUILD"]
-    m = Machine("normal", 3 * 24, os.path.join(build, "nudged_normal"), os.path.join(build, "nudge_normal"))
+    m = Machine("normal", 8 * 24, os.path.join(build, "nudged_normal"), os.path.join(build, "nudge_normal"))
     found, cuts = [], 0
-    while not found and cuts < 3:
+    while not found and cuts < 8:
         people = range(cuts * 24, cuts * 24 + 24)
         m.cycle(people[:20], people[20:], ())
         found = m.missing()
