@@ -571,22 +571,24 @@ may_go(struct courier *c, struct parcel *p)
 }
 
 static void
-done(struct courier *c, struct carrier *from, struct parcel *p, const struct outcome *o)
+done(struct courier *c, struct carrier *from, struct parcel *p, const struct outcome *told)
 {
 	struct slot *s = p->slot;
 	struct way *w = from->destination;
+	const struct outcome o = destination_weigh(&w->destination, told);
+	enum circuit before = w->destination.circuit;
 
 	assert(s->state == SLOT_OUT);
-	if (o->fate == FATE_DELIVERED)
+	if (o.fate == FATE_DELIVERED)
 		mark(c, s, FLIGHT_ACCEPTED);
-	else if (o->fate != FATE_UNCERTAIN)
+	else if (o.fate != FATE_UNCERTAIN)
 		mark(c, s, FLIGHT_REFUSED);
 	c->n_out--;
-	destination_note(&w->destination, o, !s->stopped, clock_now(), draw(c));
-	if (o->trouble == TROUBLE_REFUSED && w->destination.openings == 1)
+	destination_note(&w->destination, &o, !s->stopped, clock_now(), draw(c));
+	if (o.trouble == TROUBLE_REFUSED && before == CIRCUIT_CLOSED)
 		log_say(LOG_ERROR, "%s refuses us: %s; its messages wait until it lets us in", w->name,
-		    o->reason);
-	slot_done(c, s, o);
+		    o.reason);
+	slot_done(c, s, &o);
 	/* Not one commit for each: the next window's, or the alarm's. */
 	if (c->n_done >= WINDOW_MOST || (c->n_out == 0 && c->n_ready == 0))
 		c->o.wires->arm(c->rest);

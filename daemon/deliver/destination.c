@@ -134,6 +134,19 @@ trouble_note(struct destination *d, const struct outcome *o, struct instant now,
 	}
 }
 
+struct outcome
+destination_weigh(const struct destination *d, const struct outcome *o)
+{
+	struct outcome ret = *o;
+
+	if (o->perhaps_us && d->delivered == 0) {
+		ret.fate = FATE_AGAIN;
+		ret.trouble = TROUBLE_REFUSED;
+		ret.reason = "the server relays nothing for us; does it want a login?";
+	}
+	return ret;
+}
+
 void
 destination_note(struct destination *d, const struct outcome *o, bool of_parcel,
     struct instant now, double unit)

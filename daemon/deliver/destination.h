@@ -43,6 +43,12 @@ struct instant destination_wake(const struct destination *d);
 bool destination_take(struct destination *d, struct instant now);
 /* A connection was made. */
 void destination_up(struct destination *d);
+/*
+ * What an outcome means here.  A server that has never taken anything and refuses a recipient by its
+ * rules ("relay access denied") probably means us: a login that is missing, an address it does not
+ * know.  Then one waits for somebody to mend it, and not ten thousand are dead of it.
+ */
+struct outcome destination_weigh(const struct destination *d, const struct outcome *o);
 /* What became of a delivery, or of a connection; unit in [0, 1) is the draw of the back-off. */
 void destination_note(struct destination *d, const struct outcome *o, bool of_parcel,
     struct instant now, double unit);

@@ -187,12 +187,17 @@ detail_fits(const char *want, const char *enhanced)
 struct outcome
 verdict_smtp(enum smtp_stage stage, int code, const char *enhanced)
 {
+	struct outcome o = verdict_garbage(stage == STAGE_DOT);
+
 	for (size_t i = 0; i < sizeof smtp_rows / sizeof *smtp_rows; i++)
 		if ((smtp_rows[i].stages & AT(stage)) && code >= smtp_rows[i].low &&
-		    code <= smtp_rows[i].high && detail_fits(smtp_rows[i].detail, enhanced))
-			return outcome_of(smtp_rows[i].fate, smtp_rows[i].trouble,
+		    code <= smtp_rows[i].high && detail_fits(smtp_rows[i].detail, enhanced)) {
+			o = outcome_of(smtp_rows[i].fate, smtp_rows[i].trouble,
 			    smtp_rows[i].reason, code);
-	return verdict_garbage(stage == STAGE_DOT);
+			break;
+		}
+	o.perhaps_us = stage == STAGE_RCPT && o.fate == FATE_NEVER && detail_fits(".7.", enhanced);
+	return o;
 }
 
 struct outcome

@@ -29,6 +29,7 @@ struct outcome {
 	enum fate fate;
 	enum trouble trouble;
 	const char *reason;         /* static: a row of the table, for a person */
+	bool perhaps_us;            /* strangers get the same answer: it may be about us, not about this one */
 	int code;                   /* SMTP or HTTP code, or libcurl's; 0 none */
 	struct span after;          /* Retry-After; 0: none was named */
 	char detail[DETAIL_TEXT];   /* the server's words, controls and addresses taken out */

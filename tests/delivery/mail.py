@@ -43,6 +43,33 @@ finally:
 check("@zorg.example" not in place.said(), "no address in the log")
 sink.end()
 
+# a login that is missing: the relay denies everybody; nobody is dead of it, and one alarm is given
+stranger = os.path.join(lib.scratch, "stranger")
+open(stranger, "w").close()
+sink = Sink("denying", stranger=stranger)
+place = Place(30, sink.relay(connections=4), "denied")
+daemon = place.start()
+try:
+    wait("it is told", lambda: "login" in place.said(), 20)
+    time.sleep(1)
+    check(place.counts() == {"pending": 30}, f"all wait: {place.counts()}")
+    check("does it want a login" in place.nudge("queue").stdout.decode(), "the queue says why")
+    check(place.said().count("refuses us") == 1, f"one alarm: {place.said()}")
+finally:
+    stop(daemon)
+os.unlink(stranger)
+with sqlite3.connect(f"{place.state}/nudged.db") as db:  # an hour later
+    db.execute("UPDATE delivery SET next_at = created_at")
+    db.execute("UPDATE destination SET open_until = 0")
+daemon = place.start()
+try:
+    wait("all is settled", place.settled)
+    join(place, sink, "denied")
+    check(place.counts() == {"delivered": 30}, f"and all come once it is mended: {place.counts()}")
+finally:
+    stop(daemon)
+sink.end()
+
 # a server that is down: nothing is lost, nothing costs an attempt, the second relay takes over
 sink = Sink("second")
 down = lib.free_port()

@@ -1,6 +1,6 @@
 """A mail server that keeps its word: a mail is written down and synced before its 250.
 
-sink.py PORT OUT [--host ADDRESS] [--dot-delay S] [--kill-after N:PID_FILE] [--hold FILE] [--refuse-every N]
+sink.py PORT OUT [--host ADDRESS] [--dot-delay S] [--kill-after N:PID_FILE] [--hold FILE] [--refuse-every N] [--stranger FILE]
 One JSON line a mail: id, sender, recipient, size, and a digest of the bytes.
 """
 import argparse
@@ -21,6 +21,7 @@ args.add_argument("--dot-delay", type=float, default=0)
 args.add_argument("--kill-after", default="")
 args.add_argument("--hold", default="")
 args.add_argument("--refuse-every", type=int, default=0)
+args.add_argument("--stranger", default="", help="relay nothing while this file is there")
 args = args.parse_args()
 lock = threading.Lock()
 out = os.open(args.out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -59,7 +60,10 @@ def serve(s):
             with lock:
                 seen += 1
                 refused = args.refuse_every and seen % args.refuse_every == 0
-            if refused:
+            if args.stranger and os.path.exists(args.stranger):
+                recipient = ""
+                say("554 5.7.1 relay access denied")
+            elif refused:
                 recipient = ""
                 say("550 5.1.1 nobody here")
             else:

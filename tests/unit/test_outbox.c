@@ -463,6 +463,25 @@ START_TEST(who_does_not_let_us_in_is_left_alone_at_once)
 }
 END_TEST
 
+/* Relay access denied, to everybody: one waits, and one is dead only once another was taken. */
+START_TEST(a_server_that_has_taken_nothing_may_mean_us)
+{
+	struct destination d;
+	struct outcome ok = with(FATE_DELIVERED, TROUBLE_NONE), o;
+	const struct outcome rules = verdict_smtp(STAGE_RCPT, 554, "5.7.1"),
+			     nobody = verdict_smtp(STAGE_RCPT, 550, "5.1.1");
+
+	destination_init(&d, 10, (struct span){ 0 });
+	o = destination_weigh(&d, &rules);
+	ck_assert_int_eq(o.fate, FATE_AGAIN);
+	destination_note(&d, &o, true, noon, 0.5);
+	ck_assert_int_eq(destination_allows(&d, noon), 0);
+	ck_assert_int_eq(destination_weigh(&d, &nobody).fate, FATE_NEVER);
+	destination_note(&d, &ok, true, instant_add(noon, SPAN_HOURS(2)), 0.5);
+	ck_assert_int_eq(destination_weigh(&d, &rules).fate, FATE_NEVER);
+}
+END_TEST
+
 START_TEST(patience_is_given_when_asked_for)
 {
 	struct destination d;
@@ -528,6 +547,7 @@ main(void)
 	tcase_add_test(g, a_good_server_gets_more_at_once);
 	tcase_add_test(g, a_dead_server_is_left_alone_and_probed);
 	tcase_add_test(g, who_does_not_let_us_in_is_left_alone_at_once);
+	tcase_add_test(g, a_server_that_has_taken_nothing_may_mean_us);
 	tcase_add_test(g, patience_is_given_when_asked_for);
 	tcase_add_test(g, a_pace_is_kept);
 	tcase_add_test(g, a_refused_person_says_nothing_of_the_server);
