@@ -151,6 +151,8 @@ requeue(struct command *c, const char *what)
 	rc = outbox_requeue(c->db, row, c->now, instant_add(c->now, SPAN_HOURS(24)));
 	if (rc == REQUEUE_NEITHER)
 		fprintf(stderr, "nudge: d%08lld is neither dead nor uncertain\n", (long long)row);
+	else if (rc == REQUEUE_BEGUN)
+		fprintf(stderr, "nudge: d%08lld is of an invitation and its event has begun\n", (long long)row);
 	else if (rc == REQUEUE_UNWANTED)
 		fprintf(stderr, "nudge: d%08lld is not wanted any more: its person stopped, left, or the run is over\n",
 		    (long long)row);

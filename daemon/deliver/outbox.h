@@ -92,7 +92,7 @@ int outbox_stopped(struct db *db, const int64_t *rows, bool *stopped, size_t n);
  * A dead or uncertain row waits again, because somebody said so; recorded.  A withdrawal always may;
  * anything else only while it may be sent at all: stop means stop.
  */
-enum { REQUEUE_NEITHER = 1, REQUEUE_UNWANTED = 2 };
+enum { REQUEUE_NEITHER = 1, REQUEUE_UNWANTED = 2, REQUEUE_BEGUN = 3 }; /* BEGUN: its event has */
 int outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires);
 /*
  * Cancel what has not left: of an enrolment, of a person, or of a run.  Inside a transaction.  What

@@ -509,18 +509,33 @@ is_unwanted(struct db *db, int64_t row, int64_t *ret)
 	    "i", row);
 }
 
+/* When the event of an invitation begins; INT64_MAX: it is none. */
+static int
+event_begins(struct db *db, int64_t row, int64_t *ret)
+{
+	return db_int(db, ret, INT64_MAX,
+	    "SELECT i.starts_at FROM delivery d JOIN invitation i ON i.enrolment = d.enrolment"
+	    " AND i.occurrence = d.occurrence WHERE d.row = ?1 AND d.channel = 2"
+	    " AND (d.state = 6 OR d.state = 3)",
+	    "i", row);
+}
+
 int
 outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant expires)
 {
 	SCOPED(db_leave) struct db *tx = db;
 	char subject[32];
-	int64_t unwanted = 0;
+	int64_t unwanted = 0, begins = INT64_MAX;
 	int rc = db_begin(db);
 
 	if (rc == 0)
 		rc = is_unwanted(db, row, &unwanted);
 	if (rc == 0 && unwanted)
 		return REQUEUE_UNWANTED;
+	if (rc == 0)
+		rc = event_begins(db, row, &begins);
+	if (rc == 0 && begins <= now.us)
+		return REQUEUE_BEGUN;
 	if (rc == 0)
 		rc = enter(db, THE_SETTLED, row,
 		    (struct change){ .to = DELIVERY_PENDING, .reason = "requeued", .at = now });
@@ -532,8 +547,8 @@ outbox_requeue(struct db *db, int64_t row, struct instant now, struct instant ex
 	if (rc == 0)
 		rc = db_run(db,
 		    "UPDATE delivery SET attempts = 0, crashes = 0, expires_at ="
-		    " CASE WHEN expires_at < ?2 THEN ?2 ELSE expires_at END WHERE row = ?1",
-		    "ii", row, expires.us);
+		    " CASE WHEN expires_at < ?2 OR ?3 = 1 THEN ?2 ELSE expires_at END WHERE row = ?1",
+		    "iii", row, begins < expires.us ? begins : expires.us, (int64_t)(begins < INT64_MAX));
 	snprintf(subject, sizeof subject, "d%08" PRId64, row);
 	if (rc == 0)
 		rc = db_run(db,

@@ -9,7 +9,7 @@
  *   SPOOL/print/draft                     the next of these, before it has a name
  *
  * Written by rename: a reader sees a whole file or none.  A file that has its name is never written
- * again, so it may be printed, moved or removed at any time.
+ * again, so it may be printed, moved or removed at any time; but for spool_erase().
  */
 #ifndef NUDGED_DELIVER_SPOOL_H
 #define NUDGED_DELIVER_SPOOL_H

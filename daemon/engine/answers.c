@@ -89,7 +89,8 @@ own_apply(struct engine *e, const struct run *run, struct enrolment *n, const st
 		rc = person_stage_set(e->o.db, n->person, a->stage, at);
 	if (a->next.count > 0 && z != NULL)
 		n->quiet_until = zone_instant(z, period_add(a->next, 1, zone_civil(z, at)));
-	if (rc == 0 && a->thanks != NULL && n->state != ENROLMENT_STOPPED && z != NULL)
+	if (rc == 0 && a->thanks != NULL && n->state != ENROLMENT_STOPPED && z != NULL &&
+	    run->state != RUN_CANCELLED)
 		/* Negative k: never that of a moment, so that both can wait in the queue. */
 		rc = due_put(e->o.db, at, n->row, -row, zone_civil(z, at), a->thanks);
 	return rc;
@@ -104,6 +105,8 @@ plan_again(struct engine *e, const struct run *run, struct enrolment *n, const s
 
 	if (rc < 0)
 		return rc;
+	if (run->state == RUN_CANCELLED || run->state == RUN_OVER)
+		return enrolment_save(e->o.db, n);
 	if (n->state == ENROLMENT_ACTIVE)
 		return plan_next(e, run, n, p, n->k, at);
 	rc = outbox_cancel_enrolment(e->o.db, n->row, "answered", at);

@@ -223,6 +223,15 @@ lib.check(lib.nudge("status", "--deep", state=state).returncode == 0, "sound aft
 lib.check(len(left) == 3, f"deaths before, between and after the files: {left}")
 print(len(points), "deaths")
 
+# ---- dead with a draft that is settled and has no name yet, and then somebody in it is erased ----
+state = fresh("erased")
+engine(state, *AFTER, before=("strace", "-f", "-qq", "-o", trace, "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2"))
+lib.check(rows(state, "SELECT count(*) FROM batch WHERE published = 0") == [(1,)] and not files(state), "it died between the two")
+lib.nudge("people", "forget", order[7], rules=base, state=state)
+engine(state, f"{DAY}T15:20:00Z", AFTER[1])
+count = Counter(i for p in files(state).values() for i in sheets(p))
+lib.check(count == Counter(set(everybody) - {order[7]}), f"without their sheet: {count[order[7]]}, {(Counter(set(everybody)) - count)}")
+
 # ---- a folder that cannot be written: the running service tries again, without a restart ----
 for channel in ("print", "email"):
     rule_base = rules(os.path.join(lib.scratch, "now-" + channel), f"{channel}: 1", "on_event: go, after: [1 minute], late: 1 day")

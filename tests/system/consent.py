@@ -110,6 +110,16 @@ p.run("2026-03-02")
 p.nudge("event", someone, "go", "--at", "2026-03-03T08:00:00Z")
 lib.check(not p.live("2026-03-03T08:00:00Z", "2026-03-06T09:00:00Z"), "an event of who stopped begins nothing in a new run")
 
+# ---- an answer to a cancelled run is kept, and plans nothing ----
+p = Place("answer-cancelled", base)
+run = p.run("2026-03-02")
+p.live("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
+p.nudge("cancel", run)
+for answer in ("later", "stop"):
+    p.live("2026-03-03T01:00:00Z", "2026-03-03T01:00:00Z", f"answer=P1,{run},{answer}")
+    lib.check(p.rows("SELECT count(*) FROM due") == [(0,)], f"{answer}: nothing is planned: {p.rows('SELECT * FROM due')}")
+lib.check(len(json.loads(p.nudge("people", "export", "P1").stdout)["answers"]) == 2, "both are kept")
+
 # ---- a dead row is not sent again by hand to who stopped meanwhile, or of a cancelled run ----
 for how in ("stop", "cancel", "left", "nothing"):
     p = Place("requeue-" + how, base)

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 
 import icalendar
 import vobject
@@ -326,6 +327,22 @@ with sqlite3.connect(f"{state}/nudged.db") as db:
 live(state, "tick 2027-06-11T10:00:00Z", rules=year)
 with sqlite3.connect(f"{state}/nudged.db") as db:
     lib.check(db.execute("SELECT count(*) FROM invitation").fetchone() == (1,), "and then all but the newest row's")
+
+# ---- a dead invitation is not sent by hand when its event has begun, and not after it ----
+state, (run,) = begin()
+live(state, "tick 2027-02-01T07:59:00Z", "tick 2027-02-01T10:00:00Z", "post never 2027-02-01T10:00:01Z")
+with sqlite3.connect(f"{state}/nudged.db") as db:
+    row, = db.execute("SELECT min(row) FROM delivery").fetchone()
+    db.execute("UPDATE delivery SET state = 6 WHERE row = ?", (row,))
+    db.execute("UPDATE invitation SET starts_at = 1000000")  # long ago by the real clock
+got = lib.nudge("queue", "--requeue", f"d{row}", rules=RULES, state=state, ok=(0, 1))
+lib.check(got.returncode == 1 and b"its event has begun" in got.stderr, f"{got.returncode} {got.stderr}")
+with sqlite3.connect(f"{state}/nudged.db") as db:
+    soon = int((time.time() + 3600) * 1e6)
+    db.execute("UPDATE invitation SET starts_at = ?", (soon,))
+lib.nudge("queue", "--requeue", f"d{row}", rules=RULES, state=state)
+with sqlite3.connect(f"{state}/nudged.db") as db:
+    lib.check(db.execute("SELECT expires_at FROM delivery WHERE row = ?", (row,)).fetchone() == (soon,), "until its event at most")
 
 # ---- CalDAV gets the object at rest ----
 state, (run,) = begin()
