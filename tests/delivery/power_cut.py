@@ -85,9 +85,9 @@ class Tellers(threading.Thread):
     def __init__(self, place, program, stops, goes, then):
         super().__init__()
         self.command = [program, "--config", place.config, "--state", place.state, "--rules", place.rules]
-        self.words = [(i, ["answer", f"P{i}", place.run, "stop"]) for i in stops]
-        self.words += [(i, ["event", f"P{i}", "go", "--at", then]) for i in goes]
+        self.words = [(i, ["event", f"P{i}", "go", "--at", then]) for i in goes]
         draw.shuffle(self.words)
+        self.words[1:1] = [(i, ["answer", f"P{i}", place.run, "stop"]) for i in stops]
         self.done, self.over, self.lock, self.now = [], False, threading.Lock(), None
 
     def run(self):
@@ -124,17 +124,21 @@ class Machine:
             self.place.nudge("event", f"P{i}", "go", "--at", self.then, ok=(0, 1))
             self.told.add(i)
 
-    def cycle(self, now, later, stops):
-        """Start, work, and end at a random moment.  now, later: who is due before it, and meanwhile."""
+    def cycle(self, now, later, stops, least=None):
+        """Start, work, and end at a random moment.  now, later: who is due before it, and meanwhile; least: so many must have come."""
         self.tell(now)
         before = self.sink.count()
         tellers = Tellers(self.place, self.nudge, stops, later, self.then)
         self.daemon = self.place.start(program=self.nudged)
         tellers.start()
-        end = time.monotonic() + 5
-        early = draw.random() < 0.25  # also while it starts
-        while not early and self.sink.count() == before and not self.settled() and time.monotonic() < end:
-            time.sleep(0.001)
+        if least:
+            wait(f"{least} have come", lambda: self.sink.count() >= before + least)
+        elif draw.random() < 0.75:  # else also while it starts
+            end = time.monotonic() + 5
+            while self.sink.count() == before and not self.settled() and time.monotonic() < end:
+                time.sleep(0.001)
+        if stops and draw.random() < 0.5:  # a stop was acknowledged just now
+            wait("a stop is acknowledged", lambda: any(word == "answer" for word, _ in tellers.done))
         time.sleep(draw.uniform(0, 0.1))
         running = tellers.end()
         self.disk.cut([self.daemon, *running])
@@ -204,7 +208,7 @@ def normal():
     found, cuts = [], 0
     while not found and cuts < 8:
         people = range(cuts * 24, cuts * 24 + 24)
-        m.cycle(people[:20], people[20:], ())
+        m.cycle(people[:20], people[20:], (), least=5)
         found = m.missing()
         cuts += 1
     check(len(found) > 0, "with synchronous NORMAL this test must find what was lost")
