@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "commands/commands_db.h"
 #include "commands/sample.h"
 #include "compose/compose.h"
 #include "people/people.h"
@@ -35,6 +36,8 @@ person_pick(struct command *c, struct arena *mem, const char *id, const struct p
 	rc = person_find(c->db, mem, id, &p);
 	if (rc > 0)
 		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", id);
+	if (rc == 0)
+		rc = look_note(c->db, "preview", p->id, c->now);
 	if (rc == 0)
 		*ret = p;
 	return rc < 0 ? EXIT_CANNOT : rc > 0 ? EXIT_FINDINGS : 0;

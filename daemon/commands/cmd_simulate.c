@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "command.h"
+#include "commands/commands_db.h"
 #include "commands/decision_json.h"
 #include "commands/simulation.h"
 #include "compose/compose.h"
@@ -76,7 +77,7 @@ names_good(struct command *c, const struct printing *p)
 		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", p->person);
 	if (rc > 0 || (p->campaign != NULL && command_campaign(c, p->campaign) == NULL))
 		return EXIT_FINDINGS;
-	return 0;
+	return p->person == NULL || look_note(c->db, "plan", p->person, c->now) == 0 ? 0 : EXIT_CANNOT;
 }
 
 static const char simulate_usage[] =

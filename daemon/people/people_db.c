@@ -444,7 +444,8 @@ roster_apply(struct db *db, const struct roster *r, struct instant now, bool dry
 
 /* Notes of the log about one person: who looked at them. */
 #define ABOUT_PERSON                                                                           \
-	"subject = (SELECT id FROM person WHERE row = ?1) AND action IN ('why', 'show', 'export')"
+	"subject = (SELECT id FROM person WHERE row = ?1)"                                        \
+	" AND action IN ('why', 'show', 'export', 'plan', 'preview')"
 
 static const struct {
 	const char *name, *sql;

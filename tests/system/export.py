@@ -55,6 +55,8 @@ subprocess.run([ENGINE, state, rules, "0", "2026-03-02T00:00:00Z", "2026-03-09T1
 nudge("event", "CANARY1", "signed_up")
 nudge("answer", "CANARY1", run, "done")
 nudge("why", "CANARY1")
+nudge("plan", "--person", "CANARY1")
+nudge("preview", "walk/all", "--person", "CANARY1")
 nudge("people", "show", "CANARY1")
 # somebody's moment is still ahead
 with sqlite3.connect(f"{state}/nudged.db") as db:
@@ -89,7 +91,7 @@ with sqlite3.connect(f"{state}/nudged.db") as db:
 for column in sorted(set(roster) - {"row", "attributes"}):
     lib.check(column in told or column in told["record"][0] or roster[column] == "", f"the roster's {column} is in the export")
 lib.check(told["shoe_size"] == "39", "and a column of the house's own")
-lib.check([l["action"] for l in told["looks"]] == ["why", "show", "export"], f"who looked: {told['looks']}")
+lib.check([l["action"] for l in told["looks"]] == ["why", "plan", "preview", "show", "export"], f"who looked: {told['looks']}")
 lib.check(any(d["receipt"].startswith("print/2026-03-") for d in told["deliveries"]), "in which file their sheet is")
 lib.check(len(told["invitations"]) == 2 and told["invitations"][0]["zone"] == "Europe/Amsterdam", f"{told['invitations'][:1]}")
 lib.check(json.loads(nudge("people", "export", "OTHER").stdout)["id"] == "OTHER", "each their own")
