@@ -315,7 +315,7 @@ on_ready(struct line *l, unsigned events)
 
 	if (events & WIRE_READ)
 		call_read(c);
-	if (c->http.state == HTTP_ASKED && (events & WIRE_WRITE))
+	if (http_output(&c->http).len > 0)
 		call_flush(c);
 	call_go_on(c);
 }
@@ -339,6 +339,7 @@ on_opened(struct line *l, CURLcode result)
 		call_fail(c, result);
 		return;
 	}
+	/* Not told as connected(): a front door that opens says little of the hook behind it. */
 	c->fresh = true;
 	c->since = clock_monotonic();
 	call_go_on(c);
