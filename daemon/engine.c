@@ -16,7 +16,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/scope.h"
-#include "deliver/flight.h"
+#include "deliver/outbox/flight.h"
 #include "engine/parts.h"
 #include "settings.h"
 #include "store/db.h"

@@ -75,7 +75,7 @@ int engine_watch(struct engine *e, const struct clock_reading *r);
  */
 int engine_tick(struct engine *e, struct instant now, struct instant *ret_next);
 
-/* What a delivery says, in the bytes of its way: for the courier (deliver/courier.h). */
+/* What a delivery says, in the bytes of its way: for the courier (deliver/courier/courier.h). */
 int engine_pack(
     struct engine *e, const struct delivery *d, struct package *ret, const char **ret_why);
 

@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/courier.h"
-#include "deliver/outbox.h"
+#include "deliver/courier/courier.h"
+#include "deliver/outbox/outbox.h"
 
 static void
 family(struct text *t, const char *name, const char *type, const char *help)

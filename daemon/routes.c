@@ -7,10 +7,10 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "compose/chat_format.h"
-#include "deliver/bearer.h"
 #include "deliver/carriers.h"
-#include "deliver/courier.h"
-#include "deliver/transport.h"
+#include "deliver/courier/courier.h"
+#include "deliver/mail/bearer.h"
+#include "deliver/net/transport.h"
 #include "settings.h"
 
 enum { NAMES_MAX = RELAYS_MAX + CHATS_MAX + 2, MEMORY = 1 << 20 };

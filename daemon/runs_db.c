@@ -11,8 +11,8 @@
 #include "base/parse.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/invitation.h"
-#include "deliver/outbox.h"
+#include "deliver/outbox/invitation.h"
+#include "deliver/outbox/outbox.h"
 #include "store/db.h"
 
 static void

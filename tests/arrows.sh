@@ -4,10 +4,11 @@ set -u
 cd "$SRC/daemon" || exit 1
 bad=0
 complain() { [ -n "$2" ] && { echo "$1"; echo "$2"; bad=1; }; }
-# allowed FOLDER "what it may include besides itself"
+# allowed FOLDER "what it may include besides itself and the files right in the folder above it"
 allowed() {
-	local found
-	found=$(grep -nE '^#include "' "$1"/*.[ch] | grep -vE "\"($1|$2)/" | grep -vE '"(engine|settings|runs|command|ruleload)\.h"' || true)
+	local found own
+	own=$1/; [ "$1" = "${1%/*}" ] || own="$1/|${1%/*}/[a-z_]+\\.h"
+	found=$(grep -nE '^#include "' "$1"/*.[ch] | grep -vE "\"($own|($2)/)" | grep -vE '"(engine|settings|runs|command|ruleload)\.h"' || true)
 	complain "arrow against the stream in $1:" "$found"
 }
 allowed base 'base'
@@ -16,8 +17,14 @@ allowed rules 'base'
 allowed people 'base|store|rules'
 allowed plan 'base|rules|people'
 allowed compose 'base|rules|people|plan'
-allowed deliver 'base|store|rules|people|plan|compose'
-allowed engine 'base|store|rules|people|plan|compose|deliver'
+allowed deliver 'base|compose'
+allowed deliver/outbox 'base|store|rules|people|plan|compose'
+allowed deliver/spool 'base|store|rules|deliver/outbox'
+allowed deliver/courier 'base|store|deliver/outbox'
+allowed deliver/net 'base'
+allowed deliver/mail 'base|deliver/net'
+allowed deliver/web 'base|compose|deliver/net'
+allowed engine 'base|store|rules|people|plan|compose|deliver(/outbox|/spool|/courier)?'
 allowed loop 'base'
 room() {
 	local found

@@ -15,7 +15,7 @@
 #include "compose/chat_format.h"
 #include "compose/compose.h"
 #include "deliver/carrier.h"
-#include "deliver/spool.h"
+#include "deliver/spool/spool.h"
 #include "loop/wires.h"
 #include "people/people.h"
 #include "routes.h"

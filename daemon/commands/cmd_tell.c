@@ -10,7 +10,7 @@
 #include "command.h"
 #include "commands/commands_db.h"
 #include "compose/compose.h"
-#include "deliver/outbox.h"
+#include "deliver/outbox/outbox.h"
 #include "engine.h"
 #include "engine/guard.h"
 #include "people/people.h"

@@ -1,7 +1,7 @@
 /*
  * chat_format.h - the chat systems, one row each: what a text may be and how it is sent.
  *
- * A table and not nine writers: compose/ reads the limits and the markup, deliver/webhook.c how it
+ * A table and not nine writers: compose/ reads the limits and the markup, deliver/web/webhook.c how it
  * is posted and what an answer means.  Figures are from the systems' own documents (doc/chat.md
  * names each).
  */

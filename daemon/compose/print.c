@@ -184,7 +184,7 @@ sheet_open(struct text *t, const struct running *r, enum paper paper, size_t bod
 {
 	bool is_long = body > (paper == PAPER_CARD ? CARD_LONG : LETTER_LONG);
 
-	/* The id is how a sheet is found that must be taken out again (deliver/spool.h). */
+	/* The id is how a sheet is found that must be taken out again (deliver/spool/spool.h). */
 	text_addf(t, "<section class=\"sheet%s\" id=\"d%08lld\" lang=\"%s\">\n", is_long ? " long" : "",
 	    (long long)r->letter->delivery, r->compose->rb->house.languages[r->letter->language]);
 }

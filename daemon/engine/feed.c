@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/spool.h"
+#include "deliver/spool/spool.h"
 #include "engine/parts.h"
 #include "people/people.h"
 #include "store/db.h"

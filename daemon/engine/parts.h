@@ -21,9 +21,9 @@
 #define NUDGED_ENGINE_PARTS_H
 
 #include "compose/compose.h"
-#include "deliver/courier.h"
-#include "deliver/invitation.h"
-#include "deliver/outbox.h"
+#include "deliver/courier/courier.h"
+#include "deliver/outbox/invitation.h"
+#include "deliver/outbox/outbox.h"
 #include "engine.h"
 #include "engine/guard.h"
 #include "engine/purge.h"

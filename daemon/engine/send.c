@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/spool.h"
+#include "deliver/spool/spool.h"
 #include "engine/parts.h"
 #include "people/people.h"
 #include "settings.h"

@@ -3,7 +3,7 @@
  *
  * They are held against the rules and the people only when one of these changed; how far was looked
  * stands in the store, so that a change made while nothing ran is not missed.  A cancelled run, a
- * stop and an erasure mark their invitations themselves.  deliver/invitation.h says what follows.
+ * stop and an erasure mark their invitations themselves.  deliver/outbox/invitation.h says what follows.
  */
 #include <string.h>
 

@@ -124,7 +124,7 @@ const char *const schema_steps[SCHEMA_VERSION] = {
 	" PRIMARY KEY(run, what)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX decision_unsent ON decision(at) WHERE verdict <> 0;",
 	/*
-	 * Invitations: when their event is, and what must follow (deliver/invitation.h).  A calendar's
+	 * Invitations: when their event is, and what must follow (deliver/outbox/invitation.h).  A calendar's
 	 * delivery that is settled makes the person's feed stale.
 	 */
 	"CREATE TABLE invitation("

@@ -20,8 +20,8 @@
 #include "base/parse.h"
 #include "base/scope.h"
 #include "deliver/carriers.h"
-#include "deliver/courier.h"
-#include "deliver/transport.h"
+#include "deliver/courier/courier.h"
+#include "deliver/net/transport.h"
 #include "loop/wires.h"
 #include "store/db.h"
 

@@ -24,7 +24,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "deliver/carriers.h"
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 #include "loop/wires.h"
 
 enum { PARCELS = 4096 };

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "deliver/carriers.h"
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 #include "loop/wires.h"
 
 enum { TRIES = 50, FAILURES = 2 };

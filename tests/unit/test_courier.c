@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "deliver/courier.h"
-#include "deliver/outbox.h"
+#include "deliver/courier/courier.h"
+#include "deliver/outbox/outbox.h"
 #include "loop/wires.h"
 #include "store/db.h"
 

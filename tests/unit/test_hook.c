@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deliver/hook_address.h"
-#include "deliver/hook_answer.h"
-#include "deliver/hook_request.h"
+#include "deliver/web/hook_address.h"
+#include "deliver/web/hook_answer.h"
+#include "deliver/web/hook_request.h"
 
 /* origin | host | target, with "to" = "a/b", "key" = "k?1", and the user when there is one. */
 static const struct {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deliver/http.h"
+#include "deliver/net/http.h"
 
 struct row {
 	const char *what, *bytes, *want;

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "deliver/destination.h"
-#include "deliver/flight.h"
-#include "deliver/outbox.h"
-#include "deliver/retry.h"
+#include "deliver/courier/destination.h"
+#include "deliver/courier/retry.h"
+#include "deliver/outbox/flight.h"
+#include "deliver/outbox/outbox.h"
 #include "store/db.h"
 
 static const struct instant noon = { INT64_C(1767700800000000) };

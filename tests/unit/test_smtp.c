@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deliver/smtp.h"
+#include "deliver/mail/smtp.h"
 
 enum { MAILS = 4 };
 

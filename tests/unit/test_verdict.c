@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 #include "deliver/verdict.h"
 
 static const struct {

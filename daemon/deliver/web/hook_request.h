@@ -7,8 +7,8 @@
 #ifndef NUDGED_DELIVER_HOOK_REQUEST_H
 #define NUDGED_DELIVER_HOOK_REQUEST_H
 #include "deliver/carriers.h"
-#include "deliver/hook_address.h"
-#include "deliver/http.h"
+#include "deliver/web/hook_address.h"
+#include "deliver/net/http.h"
 
 struct hook_keys {
 	const struct hook_options *options; /* these two are set by the owner */

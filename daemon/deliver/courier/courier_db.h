@@ -1,7 +1,7 @@
 /* courier_db.h - what an operator sees of the destinations, kept in the store. */
 #ifndef NUDGED_DELIVER_COURIER_DB_H
 #define NUDGED_DELIVER_COURIER_DB_H
-#include "deliver/destination.h"
+#include "deliver/courier/destination.h"
 
 struct db;
 /* Inside a transaction. */

@@ -19,9 +19,9 @@
 
 #include "base/wires.h"
 #include "deliver/carrier.h"
-#include "deliver/destination.h"
-#include "deliver/flight.h"
-#include "deliver/outbox.h"
+#include "deliver/courier/destination.h"
+#include "deliver/outbox/flight.h"
+#include "deliver/outbox/outbox.h"
 
 struct courier;
 

@@ -22,7 +22,7 @@
 #include "base/parse.h"
 #include "base/scope.h"
 #include "deliver/carriers.h"
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 
 enum { ANSWER_BYTES = 256 << 10, REQUEST_SECONDS = 60, LOOKS_MOST = 3, HTTP_PRECONDITION = 412 };
 

@@ -1,4 +1,4 @@
-#include "deliver/flight.h"
+#include "deliver/outbox/flight.h"
 
 #include <errno.h>
 #include <fcntl.h>

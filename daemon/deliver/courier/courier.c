@@ -1,4 +1,4 @@
-#include "deliver/courier.h"
+#include "deliver/courier/courier.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/courier_db.h"
-#include "deliver/retry.h"
+#include "deliver/courier/courier_db.h"
+#include "deliver/courier/retry.h"
 #include "store/db.h"
 
 enum { LANES_MAX = 128, DESTINATIONS_MAX = 8, WINDOW_MOST = 256, COMMITS = 12, SLOTS = FLIGHT_SLOTS,

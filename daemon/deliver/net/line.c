@@ -1,4 +1,4 @@
-#include "deliver/line.h"
+#include "deliver/net/line.h"
 
 #include <stdlib.h>
 #include <string.h>

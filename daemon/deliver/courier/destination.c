@@ -1,6 +1,6 @@
-#include "deliver/destination.h"
+#include "deliver/courier/destination.h"
 
-#include "deliver/retry.h"
+#include "deliver/courier/retry.h"
 
 const char *const circuit_names[CIRCUITS] = {
 	[CIRCUIT_CLOSED] = "up",

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "deliver/http.h"
+#include "deliver/net/http.h"
 
 enum { SECONDS_MOST = 86400 * 365 };
 

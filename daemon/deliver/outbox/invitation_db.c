@@ -1,9 +1,9 @@
-#include "deliver/invitation.h"
+#include "deliver/outbox/invitation.h"
 
 #include "base/arena.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "deliver/outbox.h"
+#include "deliver/outbox/outbox.h"
 #include "rules/vocabulary.h"
 #include "store/db.h"
 

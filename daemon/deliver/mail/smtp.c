@@ -1,4 +1,4 @@
-#include "deliver/smtp.h"
+#include "deliver/mail/smtp.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "deliver/http.h"
+#include "deliver/net/http.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "deliver/hook_answer.h"
+#include "deliver/web/hook_answer.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -97,7 +97,7 @@ int outbox_requeue(struct db *db, int64_t row, struct instant now, struct instan
 /*
  * Cancel what has not left: of an enrolment, of a person, or of a run.  Inside a transaction.  What
  * is leased is asked to stop and is cancelled unless its last bytes left.  What changes or withdraws
- * an invitation is not cancelled by these: deliver/invitation.h decides about that.
+ * an invitation is not cancelled by these: deliver/outbox/invitation.h decides about that.
  */
 int outbox_cancel_enrolment(struct db *db, int64_t enrolment, const char *reason,
     struct instant now);

@@ -7,8 +7,8 @@
 #ifndef NUDGED_DELIVER_HOOK_ANSWER_H
 #define NUDGED_DELIVER_HOOK_ANSWER_H
 #include "compose/chat_format.h"
-#include "deliver/http.h"
 #include "deliver/verdict.h"
+#include "deliver/net/http.h"
 
 /*
  * answer has a status.  target is where the request went: words of the server that repeat what may

@@ -1,7 +1,7 @@
 #include "base/arena.h"
 #include "base/scope.h"
-#include "deliver/outbox.h"
-#include "deliver/spool.h"
+#include "deliver/outbox/outbox.h"
+#include "deliver/spool/spool.h"
 #include "rules/vocabulary.h"
 #include "store/db.h"
 

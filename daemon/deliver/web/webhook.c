@@ -24,9 +24,9 @@
 #include "base/fail.h"
 #include "base/scope.h"
 #include "deliver/carriers.h"
-#include "deliver/hook_answer.h"
-#include "deliver/hook_request.h"
-#include "deliver/line.h"
+#include "deliver/net/line.h"
+#include "deliver/web/hook_answer.h"
+#include "deliver/web/hook_request.h"
 
 enum {
 	CALLS_MOST = 64,

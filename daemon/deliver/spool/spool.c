@@ -1,4 +1,4 @@
-#include "deliver/spool.h"
+#include "deliver/spool/spool.h"
 
 #include <errno.h>
 #include <inttypes.h>

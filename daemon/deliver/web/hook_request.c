@@ -1,4 +1,4 @@
-#include "deliver/hook_request.h"
+#include "deliver/web/hook_request.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>

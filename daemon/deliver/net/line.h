@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 
 struct line {
 	struct transport *transport;

@@ -1,4 +1,4 @@
-#include "deliver/bearer.h"
+#include "deliver/mail/bearer.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/scope.h"
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 
 enum {
 	ANSWER_BYTES = 64 << 10,

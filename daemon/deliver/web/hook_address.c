@@ -1,4 +1,4 @@
-#include "deliver/hook_address.h"
+#include "deliver/web/hook_address.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>

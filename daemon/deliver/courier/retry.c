@@ -1,4 +1,4 @@
-#include "deliver/retry.h"
+#include "deliver/courier/retry.h"
 
 enum { BASE_S = 60, FACTOR = 4, LEAST_S = 30, MOST_S = 3600 };
 

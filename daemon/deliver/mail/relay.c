@@ -19,10 +19,10 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "deliver/bearer.h"
 #include "deliver/carriers.h"
-#include "deliver/line.h"
-#include "deliver/smtp.h"
+#include "deliver/mail/bearer.h"
+#include "deliver/mail/smtp.h"
+#include "deliver/net/line.h"
 
 enum {
 	CALLS_MAX = 64,

@@ -2,7 +2,7 @@
  * All SQL of the outbox.  A state changes in enter() and nowhere else: what may follow what stands
  * in `may_follow`, and every selection says from which state it takes its rows.
  */
-#include "deliver/outbox.h"
+#include "deliver/outbox/outbox.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/scope.h"
-#include "deliver/flight.h"
+#include "deliver/outbox/flight.h"
 #include "plan/decide.h"
 #include "store/db.h"
 

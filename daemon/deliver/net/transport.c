@@ -5,7 +5,7 @@
  * collected after curl_multi_socket_action() has returned, so an owner may start and drop
  * transfers in its callback.
  */
-#include "deliver/transport.h"
+#include "deliver/net/transport.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -1,4 +1,4 @@
-#include "deliver/courier_db.h"
+#include "deliver/courier/courier_db.h"
 
 #include <string.h>
 
