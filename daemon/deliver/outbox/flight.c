@@ -37,7 +37,8 @@ lease_make(char buf[static LEASE_TEXT])
 	char boot[BOOT_TEXT];
 
 	clock_boot(boot);
-	snprintf(buf, LEASE_TEXT, "%s/%d.%" PRId64, boot, (int)getpid(), clock_monotonic().us);
+	/* All of one length, so that what is written to the database does not hang on the time. */
+	snprintf(buf, LEASE_TEXT, "%s/%07d.%016" PRId64, boot, (int)getpid(), clock_monotonic().us);
 	return buf;
 }
 
