@@ -301,7 +301,7 @@ static const struct {
 	{ CURLE_WRITE_ERROR, false, TROUBLE_NONE, "the answer is larger than we read" },
 	{ CURLE_FILESIZE_EXCEEDED, false, TROUBLE_NONE,
 	    "the answer is larger than we read" },
-	{ CURLE_OUT_OF_MEMORY, false, TROUBLE_NONE, "no memory for the connection" },
+	{ CURLE_OUT_OF_MEMORY, false, TROUBLE_DOWN, "no memory for the connection" },
 };
 
 /* Nothing left: back, at no cost.  Something may have: harmless to repeat, or in doubt. */

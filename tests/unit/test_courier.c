@@ -1,4 +1,4 @@
-/* The courier: lanes whose servers are silent leave room for the others. */
+/* The courier: lanes whose servers are silent leave room for the others, and nothing goes in circles. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,8 @@ struct fake {
 	struct wire *pump;
 	struct parcel *held[HELD];
 	int wanted, answers, given;
+	int failures; /* how often it could not connect; negative: it can */
+	bool slow;    /* it takes one parcel, and asks whether it may go when the test says so */
 };
 static struct db *db;
 static struct wires wires;
@@ -41,6 +43,17 @@ fake_pump(void *arg)
 	struct fake *f = arg;
 	struct parcel *p;
 
+	if (f->failures >= 0 && f->wanted > 0) {
+		f->failures++;
+		f->host.connected(f->host.courier, &f->c,
+		    &(struct outcome){ .fate = FATE_BACK, .reason = "no memory for the connection" });
+		return;
+	}
+	if (f->slow) {
+		if (f->c.active == 0 && f->wanted > 0 && (p = f->host.next(f->host.courier, &f->c)) != NULL)
+			f->held[f->c.active++] = p;
+		return;
+	}
 	while (f->c.active < f->wanted && (p = f->host.next(f->host.courier, &f->c)) != NULL) {
 		ck_assert(f->host.may_go(f->host.courier, p));
 		if (f->answers > 0) {
@@ -91,6 +104,7 @@ fake_new(struct courier *c, size_t i)
 	f->wires = &wires;
 	f->pump = wires.rest(wires.loop, fake_pump, f);
 	f->answers = i < SILENT ? QUICK : ROWS;
+	f->failures = -1;
 	fakes[i] = f;
 	return &f->c;
 }
@@ -214,6 +228,192 @@ START_TEST(what_is_settled_has_no_mark)
 }
 END_TEST
 
+/* ---- what must not happen at full speed, and what a clock must not do ---- */
+
+#define MOMENT ((struct span){ 250000 })
+
+static bool may_send;
+static int commits; /* that were begun, or looks whether anything may be sent */
+
+static bool
+may_send_now(void *arg)
+{
+	(void)arg;
+	commits++;
+	return may_send;
+}
+
+static bool
+never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+static struct courier *
+paced_make(size_t n, int most, const struct span *pace)
+{
+	struct courier_options o = { .db = db, .wires = &wires, .lease = "boot/1.1", .seed = 1,
+		.calls = { .pack = pack, .may_send = may_send_now } };
+	struct courier *c;
+
+	for (size_t i = 0; i < LANES; i++)
+		snprintf(names[i], sizeof names[i], "l%zu", i);
+	ck_assert_int_eq(courier_new(&o, &c), 0);
+	for (size_t i = 0; i < n; i++)
+		courier_destination(c, courier_lane(c, &(struct lane){ 1, names[i] }, false), names[i],
+		    most, pace[i], fake_new(c, i));
+	may_send = true;
+	rows_make(clock_now());
+	return c;
+}
+
+static struct courier *
+lanes_make(size_t n, int most)
+{
+	return paced_make(n, most, (struct span[LANES]){ { 0 } });
+}
+
+static int64_t
+rows_in(enum delivery_state state)
+{
+	int64_t n = -1;
+
+	ck_assert_int_eq(
+	    db_int(db, &n, -1, "SELECT count(*) FROM delivery WHERE state = ?1 AND destination = 'l0'", "i",
+		(int64_t)state),
+	    0);
+	return n;
+}
+
+static bool
+first_has_all(void *arg)
+{
+	return fakes[0]->given == *(int *)arg;
+}
+
+/* Nothing leaves, nothing expires, and nobody asks again and again (RELIABILITY.md 4). */
+START_TEST(doubtful_clock_stops_all)
+{
+	struct courier *c = lanes_make(1, 10);
+	int left = ROWS - 7;
+
+	fakes[0]->answers = ROWS;
+	ck_assert_int_eq(db_run(db, "UPDATE delivery SET expires_at = 1 WHERE destination = 'l0'"
+				    " AND row IN (SELECT row FROM delivery WHERE destination = 'l0' LIMIT 7)", ""), 0);
+	may_send = false;
+	commits = 0;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	ck_assert_int_lt(commits, 20);
+	ck_assert_int_eq(fakes[0]->given, 0);
+	ck_assert_int_eq(rows_in(DELIVERY_PENDING), ROWS);
+	may_send = true;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, first_has_all, &left, SPAN_OF(20, 1)), 0);
+	ck_assert_int_eq(rows_in(DELIVERY_EXPIRED), 7);
+	courier_free(&c);
+}
+END_TEST
+
+static bool
+first_is_held(void *arg)
+{
+	(void)arg;
+	return fakes[0]->c.active == 1;
+}
+
+/* What was leased before the clock was doubted goes back to wait; what a server has stays there. */
+START_TEST(doubtful_clock_takes_back)
+{
+	struct courier *c = lanes_make(1, 10);
+
+	fakes[0]->slow = true;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, first_is_held, NULL, MOMENT), 0);
+	ck_assert_int_gt(rows_in(DELIVERY_LEASED), 1);
+	may_send = false;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	ck_assert_int_eq(rows_in(DELIVERY_LEASED), 1);
+	courier_free(&c);
+}
+END_TEST
+
+/* Whatever the reason: the next attempt waits. */
+START_TEST(failed_connection_waits)
+{
+	struct courier *c = lanes_make(1, 10);
+
+	fakes[0]->failures = 0;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	ck_assert_int_ge(fakes[0]->failures, 1);
+	ck_assert_int_lt(fakes[0]->failures, 20);
+	courier_free(&c);
+}
+END_TEST
+
+static bool
+all_are_silent(void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < LANES; i++)
+		if (fakes[i]->answers > 0)
+			return false;
+	return true;
+}
+
+/* All rows that may be in hand are, at servers that say nothing: who asks for more waits. */
+START_TEST(no_room_is_no_hurry)
+{
+	struct courier *c = lanes_make(LANES, HELD);
+
+	for (size_t i = 0; i < LANES; i++)
+		fakes[i]->answers = ROWS - 100;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, all_are_silent, NULL, SPAN_OF(20, 1)), 0);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	commits = 0;
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	ck_assert_int_lt(commits, 20);
+	courier_free(&c);
+}
+END_TEST
+
+/* A server with a long pace asks to be called again later than one with a short pace. */
+START_TEST(pace_is_ones_own)
+{
+	struct courier *c = paced_make(2, 1, (struct span[LANES]){ { 20000 }, SPAN_OF(30, 1) });
+
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, (struct span){ 1000000 }), 1);
+	ck_assert_int_eq(fakes[1]->given, 1);
+	ck_assert_int_ge(fakes[0]->given, 10);
+	ck_assert_int_le(fakes[0]->given, 51);
+	courier_free(&c);
+}
+END_TEST
+
+/* Also when it was in time when it was handed out. */
+START_TEST(expired_in_hand_stays)
+{
+	struct courier *c = lanes_make(1, 1);
+	struct fake *f = fakes[0];
+
+	f->slow = true;
+	ck_assert_int_eq(db_run(db, "UPDATE delivery SET expires_at = ?1", "i",
+			     instant_add(clock_now(), SPAN_OF(1, 1)).us), 0);
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, first_is_held, NULL, MOMENT), 0);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, ((struct span){ 1100000 })), 1);
+	ck_assert(!f->host.may_go(f->host.courier, f->held[0]));
+	f->c.active = 0;
+	fake_done(f, f->held[0], FATE_BACK);
+	courier_free(&c);
+}
+END_TEST
+
 static void
 setup(void)
 {
@@ -240,6 +440,12 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, silent_lanes_leave_room);
 	tcase_add_test(t, what_is_settled_has_no_mark);
+	tcase_add_test(t, doubtful_clock_stops_all);
+	tcase_add_test(t, doubtful_clock_takes_back);
+	tcase_add_test(t, failed_connection_waits);
+	tcase_add_test(t, no_room_is_no_hurry);
+	tcase_add_test(t, pace_is_ones_own);
+	tcase_add_test(t, expired_in_hand_stays);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -21,6 +21,12 @@ courier_draw(struct courier *c)
 	return dice_unit(c->o.seed, "courier", (uint64_t)clock_monotonic().us, c->draws++);
 }
 
+bool
+courier_may_send(const struct courier *c)
+{
+	return !c->closing && (c->o.calls.may_send == NULL || c->o.calls.may_send(c->o.calls.arg));
+}
+
 /* ---- what carriers ask ---- */
 
 /* Somebody else committed: was any of ours stopped or erased?  Asked once a millisecond. */
@@ -51,25 +57,37 @@ stops_look(struct courier *c)
 	c->seen = version;
 }
 
+/* Ring within so long, unless that is sooner already. */
+static void
+wake_within(struct courier *c, struct span wait)
+{
+	struct instant at = instant_add(clock_monotonic(), wait);
+
+	if (!instant_before(at, c->wakes))
+		return;
+	c->wakes = at;
+	c->o.wires->set(c->wake, wait);
+}
+
 static struct parcel *
 next(struct courier *c, struct carrier *from)
 {
 	struct way *w = from->destination;
 	struct track *lane = w->lane;
-	struct instant now = clock_now();
+	struct instant now = clock_monotonic();
 	struct slot *s;
 
-	if (c->closing || destination_allows(&w->destination, now) == 0)
+	if (!courier_may_send(c) || destination_allows(&w->destination, now) == 0)
 		return NULL;
 	if (lane->n_ready == 0 || !destination_take(&w->destination, now)) {
 		w->hungry = true;
 		if (lane->n_ready > 0) /* its pace */
-			c->o.wires->set(c->wake, instant_diff(w->destination.next, now));
+			wake_within(c, instant_diff(w->destination.next, now));
 		else if (!lane->dry)
 			c->o.wires->arm(c->rest);
 		return NULL;
 	}
-	s = slot_pack(c, lane, now);
+	s = slot_pack(c, lane, clock_now());
 	if (lane->n_ready < lane->low && !lane->dry)
 		c->o.wires->arm(c->rest);
 	if (s == NULL)
@@ -88,7 +106,7 @@ may_go(struct courier *c, struct parcel *p)
 	struct slot *s = p->slot;
 
 	stops_look(c);
-	if (s->stopped)
+	if (s->stopped || !instant_before(clock_now(), s->expires))
 		return false;
 	s->left = true;
 	slot_mark(c, s, FLIGHT_LEFT);
@@ -109,7 +127,7 @@ done(struct courier *c, struct carrier *from, struct parcel *p, const struct out
 	else if (o.fate != FATE_UNCERTAIN)
 		slot_mark(c, s, FLIGHT_REFUSED);
 	c->n_out--;
-	destination_note(&w->destination, &o, !s->stopped, clock_now(), courier_draw(c));
+	destination_note(&w->destination, &o, !s->stopped, clock_monotonic(), courier_draw(c));
 	if (o.trouble == TROUBLE_REFUSED && before == CIRCUIT_CLOSED)
 		log_say(LOG_ERROR, "%s refuses us: %s; its messages wait until it lets us in", w->name,
 		    o.reason);
@@ -120,20 +138,24 @@ done(struct courier *c, struct carrier *from, struct parcel *p, const struct out
 }
 
 static void
-connected(struct courier *c, struct carrier *from, const struct outcome *o)
+connected(struct courier *c, struct carrier *from, const struct outcome *told)
 {
 	struct way *w = from->destination;
 	enum circuit before = w->destination.circuit;
+	struct outcome o;
 
-	if (o == NULL) {
+	if (told == NULL) {
 		destination_up(&w->destination);
 		return;
 	}
-	destination_note(&w->destination, o, false, clock_now(), courier_draw(c));
+	o = *told;
+	if (o.trouble == TROUBLE_NONE) /* else it would be tried again at once, for ever */
+		o.trouble = TROUBLE_DOWN;
+	destination_note(&w->destination, &o, false, clock_monotonic(), courier_draw(c));
 	if (w->destination.circuit == CIRCUIT_OPEN && before != CIRCUIT_OPEN)
-		log_say(o->trouble == TROUBLE_REFUSED ? LOG_ERROR : LOG_WARNING,
-		    "%s: %s%s%s%s; its messages wait, all others go on", w->name, o->reason,
-		    o->detail[0] != '\0' ? " (" : "", o->detail, o->detail[0] != '\0' ? ")" : "");
+		log_say(o.trouble == TROUBLE_REFUSED ? LOG_ERROR : LOG_WARNING,
+		    "%s: %s%s%s%s; its messages wait, all others go on", w->name, o.reason,
+		    o.detail[0] != '\0' ? " (" : "", o.detail, o.detail[0] != '\0' ? ")" : "");
 	c->o.wires->arm(c->rest);
 }
 
@@ -151,10 +173,11 @@ static void
 lane_work(struct courier *c, struct track *lane, struct instant now)
 {
 	bool waits = lane->n_ready > 0 || !instant_before(now, lane->next), given = false;
+	bool may_send = courier_may_send(c);
 
 	for (size_t i = 0; i < lane->n_ways; i++) {
 		struct way *w = &lane->ways[i];
-		int allowed = c->closing ? 0 : destination_allows(&w->destination, now);
+		int allowed = may_send ? destination_allows(&w->destination, clock_monotonic()) : 0;
 
 		if (!waits || allowed == 0 || given) {
 			w->hungry = false;
@@ -164,9 +187,9 @@ lane_work(struct courier *c, struct track *lane, struct instant now)
 		given = true;
 		w->carrier->work(w->carrier, allowed);
 	}
-	/* Nobody is up: what was leased goes back to wait. */
+	/* Nobody is up, or nothing may be sent: what was leased goes back to wait. */
 	while (waits && !given && lane->n_ready > 0) {
-		struct outcome o = { .fate = FATE_BACK, .reason = "its server is down" };
+		struct outcome o = { .fate = FATE_BACK, .reason = may_send ? "its server is down" : "" };
 
 		slot_done(c, ready_take(c, lane), &o);
 	}
@@ -176,26 +199,29 @@ lane_work(struct courier *c, struct track *lane, struct instant now)
 static void
 wake_arm(struct courier *c, struct instant now)
 {
-	struct instant at = INSTANT_NEVER;
+	struct instant mono = clock_monotonic(), at = INSTANT_NEVER;
 
 	for (size_t i = 0; i < c->n_lanes; i++) {
 		struct track *lane = &c->lanes[i];
-		struct instant up = INSTANT_NEVER;
+		struct instant up = INSTANT_NEVER, due = mono;
 
 		if (lane->next.us == INT64_MAX && lane->n_ready == 0)
 			continue;
 		for (size_t k = 0; k < lane->n_ways; k++)
 			wake_at(&up, destination_wake(&lane->ways[k].destination));
-		if (instant_before(up, lane->next))
-			up = lane->next;
+		if (lane->n_ready == 0)
+			due = instant_add(mono, instant_diff(lane->next, now));
+		if (instant_before(up, due))
+			up = due;
 		/* Work that is due now and allowed now is told by the connections. */
-		if (instant_before(now, up))
+		if (instant_before(mono, up))
 			wake_at(&at, up);
 		/* What waits may expire meanwhile. */
-		wake_at(&at, instant_add(now, SPAN_OF(SWEEP_S, 1)));
+		wake_at(&at, instant_add(mono, SPAN_OF(SWEEP_S, 1)));
 	}
+	c->wakes = at;
 	c->o.wires->set(c->wake,
-	    at.us == INT64_MAX ? (struct span){ -1 } : instant_diff(at, now));
+	    at.us == INT64_MAX ? (struct span){ -1 } : instant_diff(at, mono));
 }
 
 static void
@@ -237,7 +263,8 @@ sweep(struct courier *c, struct instant now)
 	struct instant mono = clock_monotonic();
 	int rc = 0;
 
-	if (c->swept.us == 0 || instant_diff(mono, c->swept).us >= SPAN_OF(SWEEP_S, 1).us) {
+	if (courier_may_send(c) &&
+	    (c->swept.us == 0 || instant_diff(mono, c->swept).us >= SPAN_OF(SWEEP_S, 1).us)) {
 		rc = db_begin(c->o.db);
 		if (rc == 0)
 			rc = outbox_expire(c->o.db, now);
@@ -258,7 +285,7 @@ courier_look(struct courier *c)
 	if (c->n_lanes == 0)
 		return;
 	if (sweep(c, now) < 0) {
-		c->o.wires->set(c->wake, SPAN_OF(SWEEP_S, 1));
+		wake_within(c, SPAN_OF(SWEEP_S, 1));
 		return;
 	}
 	for (size_t i = 0; i < c->n_lanes; i++) {
@@ -271,7 +298,10 @@ courier_look(struct courier *c)
 static void
 on_wake(void *arg)
 {
-	courier_look(arg);
+	struct courier *c = arg;
+
+	c->wakes = INSTANT_NEVER;
+	courier_look(c);
 }
 
 /* ---- beginning and end ---- */
@@ -294,6 +324,7 @@ courier_new(const struct courier_options *o, struct courier **ret)
 	c->o = *o;
 	c->mem = arena_new("courier", MEMORY);
 	c->free = SLOTS;
+	c->wakes = INSTANT_NEVER;
 	for (size_t i = SLOTS; i-- > 0;)
 		slot_free(c, &c->slots[i]);
 	c->rest = o->wires->rest(o->wires->loop, on_rest, c);

@@ -8,9 +8,9 @@
  *     the connections that can take one; it is filled again before it is empty, and as small as
  *     keeps commits a small part of the time (from twice the connections to WINDOW_MOST); the
  *     flight recorder tells after a crash which of it left;
- *   - what became of them: settled together with the next window, at the latest SETTLE_MS later.
+ *   - what became of them: settled together with the next window, at the latest SETTLE_US later.
  *
- * One thread, no clock of its own but clock_now() when the loop calls it.
+ * One thread.  Rows live by the wall clock, servers by the one that only goes on.
  */
 #ifndef NUDGED_DELIVER_COURIER_H
 #define NUDGED_DELIVER_COURIER_H
@@ -34,7 +34,7 @@ struct package {
 struct courier_calls {
 	/* 0; *ret_why not NULL: it can never be made, with that reason.  Negative: not now. */
 	int (*pack)(void *arg, const struct delivery *d, struct package *ret, const char **ret_why);
-	/* May anything be sent at all (the clock is trusted)?  May be NULL: yes. */
+	/* May anything be sent, or expire (the clock is trusted)?  Asked for each parcel.  May be NULL: yes. */
 	bool (*may_send)(void *arg);
 	/* Something was settled.  May be NULL. */
 	void (*moved)(void *arg);

@@ -4,7 +4,7 @@
 #include "deliver/courier/destination.h"
 
 struct db;
-/* Inside a transaction. */
+/* Inside a transaction.  Here d->until is on the wall clock, as now is. */
 int destination_save(
     struct db *db, const char *name, const struct destination *d, struct instant now);
 struct destination_line {

@@ -7,7 +7,8 @@
  *     └───────────────── one probe went well ◀────────────────────────── half-open (one probe)
  *
  * Starts with 2 at once; each success in a full window adds one, up to `most`; trouble halves.
- * Pure: values in, values out; the courier asks and tells.
+ * Pure: values in, values out; the courier asks and tells.  Instants are of the clock that only goes on:
+ * one that is set back must not keep a server shut for as long.
  */
 #ifndef NUDGED_DELIVER_DESTINATION_H
 #define NUDGED_DELIVER_DESTINATION_H

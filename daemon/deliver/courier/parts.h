@@ -54,7 +54,8 @@ struct track {
 	size_t low;                  /* when fewer are ready, the next are leased */
 	size_t filled;               /* ready ones after the last claim, which was ... */
 	struct instant since;        /* ... then, monotonic */
-	bool dry;                    /* nothing more waits than what was claimed */
+	bool dry;                    /* nothing more waits than what was claimed, or there is no room for it:
+	                              * asking again before something is settled changes nothing */
 	struct delivery *claimed;    /* in the commit that is being made */
 	size_t n_claimed;
 	struct instant next;         /* when a row of it wants attention */
@@ -73,11 +74,14 @@ struct courier {
 	struct arena *mem;
 	int64_t seen;                /* version of the database that `stopped` reflects */
 	struct instant looked, swept; /* monotonic: last look for stops, last sweep */
+	struct instant wakes;        /* monotonic: when `wake` rings; INSTANT_NEVER */
 	struct span commit_took;     /* smoothed */
 	uint64_t draws;
 	bool closing, settling;
 };
 
+/* Nothing leaves, and nothing expires, while the clock is doubted or the courier ends. */
+bool courier_may_send(const struct courier *c);
 /* Uniform in [0, 1): the jitter of back-off. */
 double courier_draw(struct courier *c);
 

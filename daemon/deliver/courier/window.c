@@ -75,6 +75,7 @@ lane_claim(struct courier *c, struct track *lane, struct instant now)
 	room = slots_for(c, lane);
 	if (want > room)
 		want = room;
+	lane->dry = want == 0 && lane->n_ready == 0;
 	if (want == 0)
 		return 0;
 	rc = outbox_claim(c->o.db, c->mem, &lane->key, now, c->o.lease, lane->keyed, want,
@@ -118,9 +119,12 @@ ways_save(struct courier *c, struct instant now)
 	for (size_t i = 0; i < c->n_lanes; i++)
 		for (size_t k = 0; rc == 0 && k < c->lanes[i].n_ways; k++) {
 			struct way *w = &c->lanes[i].ways[k];
+			struct destination seen = w->destination;
 
-			if (w->destination.changed)
-				rc = destination_save(c->o.db, w->name, &w->destination, now);
+			if (seen.until.us != 0) /* for a reader with a clock on the wall */
+				seen.until = instant_add(now, instant_diff(seen.until, clock_monotonic()));
+			if (seen.changed)
+				rc = destination_save(c->o.db, w->name, &seen, now);
 			if (rc == 0)
 				w->destination.changed = false;
 		}
@@ -131,8 +135,7 @@ static int
 commit_all(struct courier *c, struct instant now)
 {
 	SCOPED(db_leave) struct db *tx = c->o.db;
-	bool may_send = !c->closing &&
-	    (c->o.calls.may_send == NULL || c->o.calls.may_send(c->o.calls.arg));
+	bool may_send = courier_may_send(c);
 	int rc = db_begin(c->o.db);
 
 	if (rc == 0)
@@ -171,8 +174,11 @@ window_commit(struct courier *c, struct instant now)
 			c->o.calls.moved(c->o.calls.arg);
 		slots_release(c);
 	}
-	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++)
-		lane_fill(c, &c->lanes[i]);
+	for (size_t i = 0; i < c->n_lanes; i++)
+		if (rc == 0)
+			lane_fill(c, &c->lanes[i]);
+		else
+			c->lanes[i].dry = false; /* what the claim that failed has seen still waits */
 	for (size_t i = 0; rc == 0 && i < c->n_lanes; i++)
 		if (c->lanes[i].dry)
 			rc = outbox_next(c->o.db, &c->lanes[i].key, &c->lanes[i].next);
