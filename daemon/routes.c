@@ -209,14 +209,14 @@ routes_lay(struct routes *r, struct courier *c)
 }
 
 int
-routes_carrier(struct routes *r, int channel, const char *chat, const struct carrier_host *host,
-    struct carrier **ret)
+routes_carrier(struct routes *r, int channel, size_t nth, const char *chat,
+    const struct carrier_host *host, struct carrier **ret)
 {
 	const struct chat_settings *s;
 
 	switch (r->s->ways[channel]) {
 	case WAY_SMTP:
-		return relay_make(r, &r->s->relays[0], host, ret);
+		return nth < r->s->n_relays ? relay_make(r, &r->s->relays[nth], host, ret) : 1;
 	case WAY_WEBHOOK:
 		s = settings_chat(r->s, chat);
 		return s != NULL ? hook_make(r, s, host, ret) : 1;

@@ -24,8 +24,9 @@ int routes_new(const struct settings *s, const struct wires *w, struct routes **
 void routes_free(struct routes **r);
 /* Give the courier a lane for each channel and chat of the settings, with its destinations. */
 int routes_lay(struct routes *r, struct courier *c);
-/* The first carrier of a channel alone; chat: its name in the settings.  1: it goes by the spool. */
-int routes_carrier(struct routes *r, int channel, const char *chat,
+/* One carrier of a channel alone; nth: of its relays, from 0; chat: its name in the settings.
+ * 1: there is none, or it goes by the spool. */
+int routes_carrier(struct routes *r, int channel, size_t nth, const char *chat,
     const struct carrier_host *host, struct carrier **ret);
 /* The names of all destinations, NULL at the end; live as long as the routes. */
 const char *const *routes_names(const struct routes *r);

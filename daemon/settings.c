@@ -35,6 +35,12 @@ static const unsigned ways_of[CHANNELS] = {
 };
 
 static bool
+is_secret_name(const char *name)
+{
+	return name[0] != '.' && strchr(name, '/') == NULL;
+}
+
+static bool
 is_there(const char *path)
 {
 	return access(path, R_OK) == 0;
@@ -80,6 +86,69 @@ static const struct field token_fields[] = {
 	{ 0 },
 };
 
+/* Where the value of a key stands; the mapping's own place when it is not there. */
+static struct place
+place_of(const struct node *map, const char *key)
+{
+	for (size_t i = 0; map->kind == NODE_MAP && i < map->n; i++)
+		if (strcmp(map->pairs[i].key, key) == 0)
+			return map->pairs[i].value->place;
+	return map->place;
+}
+
+/* Who may be spoken to without TLS. */
+enum plain { PLAIN_NEVER, PLAIN_INSIDE, PLAIN_MAY };
+
+/* An address on the web. */
+static void
+url_judge(struct loading *l, const char *key, const char *url, enum plain plain, struct place at)
+{
+	bool http = strncmp(url, "http://", 7) == 0;
+	size_t scheme = strncmp(url, "https://", 8) == 0 ? 8 : http && plain == PLAIN_MAY ? 7 : 0;
+
+	if (http && plain == PLAIN_INSIDE)
+		finding_add(l->f, "E008", at,
+		    "%s: expected https://; http:// is for a server inside the house, with inside: true", key);
+	else if (scheme == 0)
+		finding_add(l->f, "E008", at, "%s: expected https://", key);
+	else if (url[scheme] == '\0' || url[scheme] == '/')
+		finding_add(l->f, "E008", at, "%s: expected the name of a server after https://", key);
+	for (const char *c = url; *c != '\0'; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f) {
+			finding_add(l->f, "E008", at, "%s: a space cannot stand in an address: write %%20", key);
+			return;
+		}
+}
+
+/* A file in the folder of the secrets, and not the secret itself. */
+static void
+secret_judge(struct loading *l, const struct node *map, const char *key, const char *name)
+{
+	if (name != NULL && !is_secret_name(name))
+		finding_add(l->f, "E004", place_of(map, key),
+		    "%s: expected the name of a secret: a file in the folder `secrets` that holds it", key);
+}
+
+static void
+ca_judge(struct loading *l, const struct node *map, const char *ca)
+{
+	if (ca != NULL && ca[0] != '/')
+		finding_add(l->f, "E004", place_of(map, "ca"),
+		    "ca: expected the full name of a file, such as /etc/ssl/house.pem");
+}
+
+static void
+host_judge(struct loading *l, const char *key, const char *name, struct place at)
+{
+	const char *colon = strchr(name, ':');
+
+	if (!relay_is_host(name))
+		finding_add(l->f, "E008", at, "%s: expected a name such as relay.zorg.example", key);
+	else if (colon != NULL && strchr(colon + 1, ':') == NULL)
+		finding_add(l->f, "E008", at,
+		    "%s: expected a name alone; its port is a key of its own: port: 587", key);
+}
+
 static void
 token_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
@@ -87,8 +156,11 @@ token_own(struct loading *l, const struct field *fd, const struct node *n, void 
 
 	(void)fd;
 	fields_read(l, token_fields, n, t);
-	if (t->url != NULL && strncmp(t->url, "https://", 8) != 0)
-		finding_add(l->f, "E008", n->place, "url: expected https://");
+	if (t->url != NULL)
+		url_judge(l, "url", t->url, PLAIN_NEVER, place_of(n, "url"));
+	secret_judge(l, n, "client_secret", t->client_secret);
+	secret_judge(l, n, "refresh", t->refresh);
+	ca_judge(l, n, t->ca);
 	if (t->client_secret == NULL && t->refresh == NULL)
 		finding_add(l->f, "E003", n->place,
 		    "a token wants the name of a client_secret, of a refresh token, or of both");
@@ -128,6 +200,22 @@ static const struct field caldav_fields[] = {
 	{ 0 },
 };
 
+/* "spool, smtp or caldav". */
+static const char *
+ways_text(struct arena *mem, int channel)
+{
+	const char *ret = "";
+
+	for (int way = WAYS - 1; way >= 0; way--)
+		if (ways_of[channel] & 1u << way) {
+			bool last = ret[0] == '\0', next_to_last = strchr(ret, ' ') == NULL;
+
+			ret = last ? way_names[way]
+				   : arena_printf(mem, next_to_last ? "%s or %s" : "%s, %s", way_names[way], ret);
+		}
+	return ret;
+}
+
 static void
 channels_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
 {
@@ -145,8 +233,8 @@ channels_own(struct loading *l, const struct field *fd, const struct node *n, vo
 			if (ways_of[channel] & 1u << way)
 				s->ways[channel] = way;
 			else
-				finding_add(l->f, "E004", p->value->place, "%s cannot go by %s", p->key,
-				    way_names[way]);
+				finding_add(l->f, "E004", p->value->place, "%s cannot go by %s; expected %s", p->key,
+				    way_names[way], ways_text(l->mem, channel));
 		}
 	}
 	if (n->kind != NODE_MAP)
@@ -155,10 +243,17 @@ channels_own(struct loading *l, const struct field *fd, const struct node *n, vo
 
 /* What one key of a relay asks of another. */
 static void
-relay_judge(struct loading *l, const struct relay_settings *r, struct place at)
+relay_judge(struct loading *l, const struct relay_settings *r, const struct node *n)
 {
+	struct place at = n->place;
 	bool token = r->token.url != NULL;
 
+	if (r->host != NULL)
+		host_judge(l, "host", r->host, place_of(n, "host"));
+	secret_judge(l, n, "password", r->password);
+	ca_judge(l, n, r->ca);
+	if (r->login == 0 && (r->user != NULL || r->password != NULL))
+		finding_add(l->f, "E003", at, "a user or password without a login is never told: add login: plain");
 	if (r->login != 0 && (r->user == NULL || (r->password == NULL && !token)))
 		finding_add(l->f, "E003", at, "login wants a user and the name of a password");
 	if (r->login != 0 && r->tls == 2)
@@ -182,14 +277,27 @@ relays_own(struct loading *l, const struct field *fd, const struct node *n, void
 	}
 	for (size_t i = 0; i < n->n; i++) {
 		struct relay_settings *r = &s->relays[s->n_relays++];
-		struct place at = n->pairs[i].value->place;
 
 		*r = (struct relay_settings){ .connections = 10, .dot_wait = 600 };
 		fields_read(l, relay_fields, n->pairs[i].value, r);
 		if (r->port == 0)
 			r->port = r->tls == 1 ? 465 : 587;
-		relay_judge(l, r, at);
+		relay_judge(l, r, n->pairs[i].value);
 	}
+}
+
+static void
+chat_judge(struct loading *l, const struct chat_settings *c, const struct node *n)
+{
+	/* Zulip's may stand in its address, ntfy has topics for everybody, the others have the address alone. */
+	bool wanted = c->url != NULL && (c->format == CHAT_MATRIX || c->format == CHAT_GENERIC);
+
+	secret_judge(l, n, "url", c->url);
+	secret_judge(l, n, "secret", c->secret);
+	ca_judge(l, n, c->ca);
+	if (wanted && c->secret == NULL)
+		finding_add(l->f, "E003", n->place, "%s: expected a secret: the name of its %s",
+		    chat_format_names[c->format], c->format == CHAT_MATRIX ? "access token" : "signing key");
 }
 
 static void
@@ -209,7 +317,28 @@ chats_own(struct loading *l, const struct field *fd, const struct node *n, void 
 
 		*c = (struct chat_settings){ .name = n->pairs[i].key, .connections = 4 };
 		fields_read(l, chat_fields, n->pairs[i].value, c);
+		chat_judge(l, c, n->pairs[i].value);
 	}
+}
+
+/* {person} in it, and no other word in braces. */
+static void
+slots_judge(struct loading *l, const char *url, struct place at)
+{
+	bool person = false, other = false;
+
+	for (const char *s = url; (s = strchr(s, '{')) != NULL; s++) {
+		if (strncmp(s, "{person}", strlen("{person}")) == 0)
+			person = true;
+		else {
+			other = true;
+			finding_add(l->f, "E008", at, "url: '%.*s}' is not known here; known: {person}",
+			    (int)strcspn(s, "}"), s);
+		}
+	}
+	if (!person && !other)
+		finding_add(l->f, "E008", at,
+		    "url: expected {person} where the person's address goes; else all share one calendar");
 }
 
 static void
@@ -220,8 +349,23 @@ caldav_own(struct loading *l, const struct field *fd, const struct node *n, void
 	(void)fd;
 	s->caldav.connections = 4;
 	fields_read(l, caldav_fields, n, &s->caldav);
-	if (s->caldav.url != NULL && strncmp(s->caldav.url, "https://", 8) != 0 && !s->caldav.inside)
-		finding_add(l->f, "E008", n->place, "url: expected https://");
+	if (s->caldav.url != NULL) {
+		url_judge(l, "url", s->caldav.url, s->caldav.inside ? PLAIN_MAY : PLAIN_INSIDE,
+		    place_of(n, "url"));
+		slots_judge(l, s->caldav.url, place_of(n, "url"));
+	}
+	secret_judge(l, n, "password", s->caldav.password);
+	ca_judge(l, n, s->caldav.ca);
+}
+
+static void
+helo_own(struct loading *l, const struct field *fd, const struct node *n, void *into)
+{
+	struct settings *s = into;
+
+	(void)fd;
+	if (read_text(l, n, "a name", &s->helo))
+		host_judge(l, "helo", s->helo, n->place);
 }
 
 static void
@@ -233,8 +377,9 @@ https_own(struct loading *l, const struct field *fd, const struct node *n, void 
 	(void)fd;
 	if (!read_text(l, n, "an address", &url))
 		return;
-	if (strncmp(url, "https://", 8) != 0)
-		finding_add(l->f, "E008", n->place, "expected an address that begins with https://");
+	url_judge(l, "base_url", url, PLAIN_NEVER, n->place);
+	if (url[0] != '\0' && url[strlen(url) - 1] == '/')
+		finding_add(l->f, "E008", n->place, "base_url: expected no slash at the end: links add their own");
 	s->base_url = url;
 }
 
@@ -285,7 +430,7 @@ static const struct field settings_fields[] = {
 	{ "from", FIELD_OWN, SETTING(from), .own = address_own, .help = "the sender" },
 	{ "bounce", FIELD_OWN, SETTING(bounce), .own = address_own, .help = "where bounces go" },
 	{ "organisation", FIELD_TEXT, SETTING(organisation), .help = "its name" },
-	{ "helo", FIELD_TEXT, SETTING(helo), .help = "our name before mail servers" },
+	{ "helo", FIELD_OWN, .own = helo_own, .help = "our name before mail servers" },
 	{ "secrets", FIELD_TEXT, SETTING(secrets), .help = "folder of the secrets" },
 	{ "metrics", FIELD_TEXT, SETTING(metrics), .help = "file for Prometheus" },
 	{ "channels", FIELD_OWN, .own = channels_own, .help = "which way each goes" },
@@ -307,6 +452,9 @@ settings_judge(const struct settings *s, struct place at, struct findings *f)
 	if (s->ways[CHANNEL_CHAT] == WAY_WEBHOOK && s->n_chats == 0)
 		finding_add(f, "E003", at,
 		    "chat goes by webhook, but there is no chat: chats: { people: { format: ..., url: ... } }");
+	else if (s->ways[CHANNEL_CHAT] == WAY_WEBHOOK && settings_chat(s, "people") == NULL)
+		finding_add(f, "E003", at,
+		    "chat goes by webhook, but of `chats` none is called `people`: nobody would be reached by chat");
 	if (s->ways[CHANNEL_CALENDAR] == WAY_CALDAV && s->caldav.url == NULL)
 		finding_add(f, "E003", at, "calendar goes by caldav, but there is no caldav: { url: ... }");
 }
@@ -327,7 +475,8 @@ file_apply(struct settings *s, const char *path)
 	int rc = file_read(path, YAML_BYTES, &bytes);
 
 	if (rc != 0)
-		return FAIL(rc < 0 ? rc : -EFBIG, "the configuration %s cannot be read", path);
+		return FAIL(rc < 0 ? rc : -EFBIG, "the configuration %s cannot be read: %s", path,
+		    strerror(rc < 0 ? -rc : EFBIG));
 	root = yaml_read(s->mem, path, 1, arena_copyn(s->mem, bytes.s, bytes.len), bytes.len, f);
 	if (root != NULL && root->kind != NODE_MAP)
 		finding_add(f, "E003", root->place, "expected keys with values");
@@ -408,16 +557,16 @@ settings_chat(const struct settings *s, const char *name)
 	return NULL;
 }
 
-/* A file of ours alone: a secret that others can read is none. */
+/* ours: a file of ours alone; a secret that others can read is none. */
 static int
-secret_read(const char *path, const char *name, struct text *ret)
+secret_read(const char *path, const char *name, bool ours, struct text *ret)
 {
 	struct stat st;
 	int rc;
 
 	if (stat(path, &st) < 0)
 		return FAIL(-errno, "the secret '%s' cannot be read: %s: %s", name, path, strerror(errno));
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
+	if (ours && (st.st_mode & (S_IRWXG | S_IRWXO)))
 		return FAIL(-EPERM, "the secret '%s' can be read by others: chmod 600 %s", name, path);
 	rc = file_read(path, SECRET_BYTES, ret);
 	if (rc != 0)
@@ -425,7 +574,7 @@ secret_read(const char *path, const char *name, struct text *ret)
 	while (ret->len > 0 && strchr("\r\n", ret->s[ret->len - 1]) != NULL)
 		ret->s[--ret->len] = '\0';
 	if (ret->len == 0 || memchr(ret->s, '\n', ret->len) != NULL)
-		return FAIL(-EINVAL, "the secret '%s' is not one line", name);
+		return FAIL(-EINVAL, "the secret '%s' is not one line: %s", name, path);
 	return 0;
 }
 
@@ -438,9 +587,10 @@ secret_load(const struct settings *s, const char *name, struct text *ret)
 						    : "/etc/nudged/secrets";
 	char path[4096];
 
-	if (name[0] == '.' || strchr(name, '/') != NULL ||
+	if (!is_secret_name(name) ||
 	    snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
 		return FAIL(-EINVAL, "'%.60s' is not the name of a secret", name);
 	text_clear(ret);
-	return secret_read(path, name, ret);
+	/* systemd may keep a credential as root's, with an entry for us that looks like one for the group */
+	return secret_read(path, name, folder != credentials, ret);
 }

@@ -81,20 +81,22 @@ has_ended(void *arg)
 	return c->ended;
 }
 
+/* What the parcel came to; server: "relay.zorg.example:587: ", or nothing where there is but one. */
 static int
-tell(const struct courier *c, const char *to)
+tell(const struct courier *c, const char *server, const char *to)
 {
 	const struct outcome *o = &c->outcome;
 
 	if (!c->ended) {
-		fprintf(stderr, "nudge: no answer within a minute\n");
+		fprintf(stderr, "nudge: %sno answer within a minute\n", server);
 		return EXIT_CANNOT;
 	}
 	if (o->fate == FATE_DELIVERED) {
-		printf("delivered to %s\n", to);
+		printf("delivered to %s%s%.*s\n", to, server[0] != '\0' ? " by " : "",
+		    (int)(server[0] != '\0' ? strlen(server) - 2 : 0), server);
 		return EXIT_DONE;
 	}
-	fprintf(stderr, "nudge: not delivered (%s): %s%s%s\n", fate_names[o->fate],
+	fprintf(stderr, "nudge: %snot delivered (%s): %s%s%s\n", server, fate_names[o->fate],
 	    o->reason != NULL ? o->reason : "no reason was given", o->detail[0] != '\0' ? ": " : "",
 	    o->detail);
 	if (o->code >= 200) /* of SMTP or HTTP; below are libcurl's own */
@@ -103,7 +105,7 @@ tell(const struct courier *c, const char *to)
 }
 
 static int
-carry(struct command *c, int channel, const char *chat, struct courier *one)
+carry(struct command *c, int channel, size_t nth, const char *chat, struct courier *one)
 {
 	struct carrier_host host = { one, next, may_go, done, connected };
 	struct carrier *carrier = NULL;
@@ -115,16 +117,39 @@ carry(struct command *c, int channel, const char *chat, struct courier *one)
 		return EXIT_CANNOT;
 	rc = routes_new(&c->settings, &wires, &routes);
 	if (rc == 0)
-		rc = routes_carrier(routes, channel, chat, &host, &carrier);
+		rc = routes_carrier(routes, channel, nth, chat, &host, &carrier);
 	if (rc == 0) {
 		carrier->work(carrier, 1);
 		rc = wires_run(&wires, has_ended, one, SPAN_MINUTES(1));
 		carrier->close(&carrier);
-	} else if (rc > 0)
-		fprintf(stderr, "nudge: there is no chat '%s' in the configuration\n", chat);
+	}
 	routes_free(&routes);
 	wires_close(&wires);
 	return rc < 0 ? EXIT_CANNOT : 0;
+}
+
+/* As the service does: the next relay where one could not even be spoken to. */
+static int
+carry_all(struct command *c, int channel, const char *chat, const struct parcel *p, const char *to)
+{
+	const struct settings *s = &c->settings;
+	bool relays = s->ways[channel] == WAY_SMTP && s->n_relays > 1;
+	int rc = 0;
+
+	for (size_t nth = 0; nth < (relays ? s->n_relays : 1); nth++) {
+		struct courier one = { .parcel = *p };
+		char server[300] = "";
+
+		if (relays)
+			snprintf(server, sizeof server, "%.255s:%d: ", s->relays[nth].host,
+			    (int)s->relays[nth].port);
+		rc = carry(c, channel, nth, chat, &one);
+		if (rc == 0)
+			rc = tell(&one, server, to);
+		if (rc == EXIT_DONE || one.handed)
+			break;
+	}
+	return rc;
 }
 
 static int
@@ -162,17 +187,19 @@ send(struct command *c, const struct letter *l, const char *to, const char *chat
 	SCOPED(text_deinit) struct text body = { 0 };
 	const struct chat_settings *s = settings_chat(&c->settings, chat);
 	char key[TOKEN_ID_TEXT + 8], stamp[INSTANT_TEXT];
-	struct courier one = { 0 };
-	int rc;
+	struct parcel p;
 
+	if (c->settings.ways[l->channel] == WAY_WEBHOOK && s == NULL) {
+		fprintf(stderr, "nudge: there is no chat '%.60s' in the configuration\n", chat);
+		return EXIT_FINDINGS;
+	}
 	body_make(c, l, s != NULL ? (enum chat_format)s->format : CHAT_SLACK, &body);
 	if (c->settings.ways[l->channel] == WAY_SPOOL)
 		return spool(c, l, &body);
 	snprintf(key, sizeof key, "test-%s", instant_format(l->sent, 0, stamp));
-	one.parcel = (struct parcel){ .kind = PARCEL_MESSAGE, .sender = c->settings.from,
+	p = (struct parcel){ .kind = PARCEL_MESSAGE, .sender = c->settings.from,
 		.recipient = to, .key = key, .receipt = "", .body = body, .created = l->sent };
-	rc = carry(c, (int)l->channel, chat, &one);
-	return rc != 0 ? rc : tell(&one, to);
+	return carry_all(c, (int)l->channel, chat, &p, to);
 }
 
 /* The sample person, at that address. */

@@ -32,6 +32,8 @@ struct relay_options {
 	bool may_private;     /* the host may be inside the house */
 	struct span dot_wait; /* for the reply to the dot; 600 s (RFC 5321 4.5.3.2.6) */
 };
+/* Letters, digits, dots, hyphens, colons: nothing that has a meaning in a URL or a command. */
+bool relay_is_host(const char *s);
 int relay_new(const struct relay_options *o, const struct carrier_host *host, struct transport *t,
     struct carrier **ret);
 

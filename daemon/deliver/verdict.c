@@ -259,7 +259,7 @@ static const struct {
 	const char *reason;
 } curl_rows[] = {
 	{ CURLE_UNSUPPORTED_PROTOCOL, true, TROUBLE_REFUSED,
-	    "the configured address is of a kind that is not allowed" },
+	    "the configured address must begin with https:// (with http:// only where `inside: true` says so)" },
 	{ CURLE_URL_MALFORMAT, true, TROUBLE_REFUSED,
 	    "the configured address cannot be read" },
 	{ CURLE_COULDNT_RESOLVE_HOST, true, TROUBLE_DOWN,
@@ -318,7 +318,7 @@ verdict_curl(int curl_code, bool sent, bool keyed, bool guard_refused)
 {
 	if (guard_refused)
 		return outcome_of(FATE_BACK, TROUBLE_REFUSED,
-		    "the server stands inside the house, and the configuration does not say so",
+		    "the server stands inside the house, and the configuration does not say `inside: true`",
 		    curl_code);
 	for (size_t i = 0; i < sizeof curl_rows / sizeof *curl_rows; i++)
 		if (curl_rows[i].code == curl_code)

@@ -447,7 +447,7 @@ unknown_key(struct loading *l, const struct field *table, const struct pair *p)
 	const char *names[64];
 	size_t n = 0;
 
-	if (parse_word(p->key, secrets, 5) >= 0) {
+	if (l->rb != NULL && parse_word(p->key, secrets, 5) >= 0) {
 		finding_add(l->f, "E002", p->key_place,
 		    "'%s': a secret has no place in a rule file, since those are shared and versioned;"
 		    " keep it in the configuration or a systemd credential",

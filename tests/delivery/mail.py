@@ -111,6 +111,14 @@ for channel in ("email", "calendar"):
     check(b"delivered to me@zorg.example" in got.stdout, f"test-send by {channel}: {got.stdout} {got.stderr}")
 check([m[0]["recipient"] for m in sink.taken().values()] == ["me@zorg.example"] * len(sink.taken()), "both came to me")
 check(sink.count() == 2, "one mail each")
+two = Sink("test-two")
+place.configure(f"channels: {{ email: smtp }}\nrelays:\n  - {{ host: 127.0.0.1, port: {lib.free_port()}, tls: none }}\n"
+                f"  - {{ host: 127.0.0.1, port: {two.port}, tls: none }}\n")
+got = place.nudge("test-send", "now/walk-0", "--to", "me@zorg.example", ok=(0, 1))
+check(got.returncode == 0 and f"delivered to me@zorg.example by 127.0.0.1:{two.port}".encode() in got.stdout and two.count() == 1,
+      f"test-send goes on to the second relay: {got.stdout} {got.stderr}")
+check(b"cannot be reached" in got.stderr, f"and says what the first did: {got.stderr}")
+two.end()
 got = place.nudge("test-send", "now/walk-0", "--to", "me@zorg", ok=(2,))
 check(b"the domain has no dot" in got.stderr, "an address that is none is refused")
 got = place.nudge("test-send", "now/walk-9", "--to", "me@zorg.example", ok=(1,))

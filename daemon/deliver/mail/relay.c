@@ -536,9 +536,8 @@ relay_close(struct carrier **cp)
 	free(r);
 }
 
-/* Letters, digits, dots, hyphens, colons: nothing that has a meaning in a URL or a command. */
-static bool
-is_host(const char *s)
+bool
+relay_is_host(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -566,7 +565,7 @@ relay_new(const struct relay_options *o, const struct carrier_host *host,
 	struct relay *r;
 	struct carrier *c;
 
-	if (!is_host(o->host) || !is_host(o->helo) || o->port < 1 || o->port > 65535)
+	if (!relay_is_host(o->host) || !relay_is_host(o->helo) || o->port < 1 || o->port > 65535)
 		return FAIL(-EINVAL, "the relay's host or our own name is not a name");
 	r = calloc(1, sizeof *r);
 	if (r == NULL)
