@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "deliver/outbox/flight.h"
+#include "deliver/outbox/outbox.h"
 #include "engine/parts.h"
 #include "settings.h"
 #include "store/db.h"
@@ -31,6 +32,18 @@ rest_renew(struct engine *e)
 	e->rest = rest_new(
 	    &e->rb->house, day_of(YEAR_MIN, 1, 1), day_of(YEAR_MAX, 12, 31), NULL);
 	return e->rest != NULL ? 0 : FAIL(-EINVAL, "the holidays cannot be read");
+}
+
+/* What waited when the configuration sent its channel another way would wait there until it expires. */
+static int
+redirect(struct engine *e)
+{
+	SCOPED(db_leave) struct db *tx = e->o.db;
+	int rc = db_begin(e->o.db);
+
+	for (int channel = 0; rc == 0 && channel < CHANNELS; channel++)
+		rc = outbox_redirect(e->o.db, channel, engine_destination(e, channel));
+	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 
 int
@@ -59,6 +72,8 @@ engine_new(const struct engine_options *o, struct rulebase *rb, struct compose *
 	rc = rest_renew(e);
 	if (rc == 0 && o->spool != NULL && o->lease == NULL)
 		rc = outbox_recover(o->db, e->lease, NULL, (struct instant){ 0 });
+	if (rc == 0 && o->networked)
+		rc = redirect(e);
 	if (rc < 0) {
 		engine_free(&e);
 		return rc;
@@ -97,6 +112,12 @@ int
 engine_way(const struct engine *e, int channel)
 {
 	return e->o.networked ? e->o.settings->ways[channel] : WAY_SPOOL;
+}
+
+const char *
+engine_destination(const struct engine *e, int channel)
+{
+	return channel == CHANNEL_CHAT && engine_way(e, channel) != WAY_SPOOL ? "people" : "";
 }
 
 const struct rulebase *

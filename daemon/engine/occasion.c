@@ -320,8 +320,7 @@ send_record(struct engine *e, struct scene *s, struct instant now)
 			struct delivery d = row;
 
 			d.channel = (int)ch;
-			d.destination =
-			    ch == CHANNEL_CHAT && engine_way(e, CHANNEL_CHAT) != WAY_SPOOL ? "people" : "";
+			d.destination = engine_destination(e, (int)ch);
 			if (ch == CHANNEL_PRINT)
 				sheet_times(e, s, now, &d);
 			rc = outbox_add(e->o.db, &d);

@@ -176,6 +176,8 @@ int send_waiting(struct engine *e, struct instant now);
 int send_next(struct engine *e, struct instant *ret);
 /* enum way of a channel, as far as this engine delivers. */
 int engine_way(const struct engine *e, int channel);
+/* Where on that way a channel's deliveries to persons wait: a chat's name; "" where there is one way only. */
+const char *engine_destination(const struct engine *e, int channel);
 /* When a message of now would have its event: for this person, by roster, rests and holidays. */
 bool letter_event(struct engine *e, const struct letter *l, struct event_when *ret);
 struct letter letter_of(struct engine *e, const struct run *run, const struct person *p,

@@ -114,6 +114,8 @@ int outbox_erased(struct db *db, int64_t row, bool *ret);
  */
 int outbox_hold(struct db *db);
 int outbox_let_go(struct db *db, int64_t run);
+/* All that wait in a channel wait for this destination now; inside a transaction. */
+int outbox_redirect(struct db *db, int channel, const char *destination);
 /* The earliest moment a pending row of a lane wants attention; INSTANT_NEVER. */
 int outbox_next(struct db *db, const struct lane *lane, struct instant *ret);
 /* Rows per state, and what does not add up, one sentence per defect into the log. */

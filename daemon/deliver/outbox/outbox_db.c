@@ -621,6 +621,15 @@ outbox_erased(struct db *db, int64_t row, bool *ret)
 }
 
 int
+outbox_redirect(struct db *db, int channel, const char *destination)
+{
+	return db_run(db,
+	    "UPDATE delivery SET destination = ?2 WHERE settled_at IS NULL AND state = 0 AND channel = ?1"
+	    " AND destination <> ?2",
+	    "is", (int64_t)channel, destination);
+}
+
+int
 outbox_next(struct db *db, const struct lane *lane, struct instant *ret)
 {
 	return db_int(db, &ret->us, INT64_MAX,
