@@ -21,6 +21,14 @@ text_deinit(struct text *t)
 }
 
 void
+secret_deinit(struct text *t)
+{
+	if (t->s != NULL)
+		explicit_bzero(t->s, t->room);
+	text_deinit(t);
+}
+
+void
 text_clear(struct text *t)
 {
 	t->len = 0;
@@ -217,6 +225,17 @@ utf8_is_unsafe(uint32_t c)
 		if (c >= unsafe[i].first && c <= unsafe[i].last)
 			return true;
 	return false;
+}
+
+void
+text_add_percent(struct text *t, const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+		    strchr("-._~", *s) != NULL)
+			text_putc(t, *s);
+		else
+			text_addf(t, "%%%02X", (unsigned char)*s);
 }
 
 void

@@ -35,6 +35,8 @@ slice_of(const char *s)
 bool slice_is(struct slice a, const char *s);
 
 void text_deinit(struct text *t);
+/* Of a secret: its bytes do not stay in memory that is given back. */
+void secret_deinit(struct text *t);
 void text_clear(struct text *t); /* empty, keeps the room */
 void text_grow(struct text *t, size_t more);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -89,6 +91,8 @@ size_t utf8_count(const char *s, size_t len);
 bool utf8_is_unsafe(uint32_t c);
 /* Append s without the characters of utf8_is_unsafe(); TAB, CR and LF become one blank. */
 void text_add_display(struct text *t, const char *s, size_t len);
+/* Append s as one part of an address: all but RFC 3986's unreserved characters percent-encoded. */
+void text_add_percent(struct text *t, const char *s);
 /* The nearest of the n words to s, or NULL when none is near enough to suggest (edit distance). */
 const char *nearest_word(const char *s, const char *const *words, size_t n);
 

@@ -124,8 +124,11 @@ batch_write(struct engine *e, const int64_t *people, size_t n, struct instant no
 		rc = feed_renew(e, people[i], now, names[i]);
 	if (rc == 0)
 		rc = db_begin(e->o.db);
-	for (size_t i = 0; rc == 0 && i < n; i++)
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		rc = feed_fresh(e->o.db, people[i], names[i]);
+		if (rc > 0)
+			rc = names[i][0] != '\0' ? feed_remove(e, names[i]) : 0;
+	}
 	return rc == 0 ? db_commit(e->o.db) : rc;
 }
 

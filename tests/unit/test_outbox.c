@@ -10,6 +10,7 @@
 #include "deliver/courier/destination.h"
 #include "deliver/courier/retry.h"
 #include "deliver/outbox/flight.h"
+#include "deliver/outbox/invitation.h"
 #include "deliver/outbox/outbox.h"
 #include "store/db.h"
 
@@ -519,6 +520,16 @@ START_TEST(a_refused_person_says_nothing_of_the_server)
 }
 END_TEST
 
+/* Erased between the writing of their calendar and the note of it: who wrote hears of it. */
+START_TEST(feed_of_nobody_is_told)
+{
+	ck_assert_int_eq(db_run(db, "INSERT INTO feed(person, stale, name) VALUES(7, 1, '')", ""), 0);
+	ck_assert_int_eq(feed_fresh(db, 7, "abc"), 0);
+	ck_assert_int_eq(db_run(db, "DELETE FROM feed", ""), 0);
+	ck_assert_int_eq(feed_fresh(db, 7, "abc"), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -551,6 +562,7 @@ main(void)
 	tcase_add_test(g, patience_is_given_when_asked_for);
 	tcase_add_test(g, a_pace_is_kept);
 	tcase_add_test(g, a_refused_person_says_nothing_of_the_server);
+	tcase_add_test(t, feed_of_nobody_is_told);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, g);
 	srunner_run_all(r, CK_NORMAL);

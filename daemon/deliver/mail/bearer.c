@@ -50,13 +50,6 @@ secret_wipe(struct text *t)
 	text_clear(t);
 }
 
-static void
-secret_deinit(struct text *t)
-{
-	secret_wipe(t);
-	text_deinit(t);
-}
-
 /* VSCHAR (RFC 6749 A.12): neither a line end nor another header can hide in it. */
 static bool
 is_token(const char *s)
@@ -279,12 +272,7 @@ form_put(struct text *form, const char *name, const char *value)
 		text_putc(form, '&');
 	text_puts(form, name);
 	text_putc(form, '=');
-	for (const char *s = value; *s != '\0'; s++)
-		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		    strchr("-._", *s) != NULL)
-			text_putc(form, *s);
-		else
-			text_addf(form, "%%%02X", (unsigned char)*s);
+	text_add_percent(form, value);
 }
 
 static int

@@ -29,15 +29,15 @@ struct bearer_options {
 	const char *name;    /* of the refresh token's secret */
 	const char *ca_file; /* NULL: the system's */
 };
-/* From the loop, once for each bearer_get() that returned 1.  trouble NULL: there is a token. */
+/* From the loop, once for each request to the token server.  trouble NULL: there is a token. */
 typedef void bearer_fn(void *arg, const struct outcome *trouble);
 
 int bearer_new(const struct bearer_options *o, struct transport *t, bearer_fn *ready, void *arg,
     struct bearer **ret);
 void bearer_free(struct bearer **b);
 /*
- * 0: a token is in ret, and its number in *ret_number.  1: one is being fetched (however often it is
- * asked for, ready() comes once).  Negative: our own secrets cannot be read.
+ * 0: a token is in ret, and its number in *ret_number.  1: one is being fetched, and ready() will tell
+ * (once, however often it was asked for meanwhile).  Negative: our own secrets cannot be read.
  */
 int bearer_get(struct bearer *b, struct text *ret, unsigned *ret_number);
 /* The mail server took token `number`. */

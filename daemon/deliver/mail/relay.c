@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "base/scope.h"
 #include "deliver/carriers.h"
 #include "deliver/mail/bearer.h"
 #include "deliver/mail/smtp.h"
@@ -324,7 +325,7 @@ call_login(struct call *c)
 		[LOGIN_XOAUTH2] = "AUTH=XOAUTH2",
 	};
 	const struct relay_options *o = &c->relay->o;
-	struct text secret = { 0 };
+	SCOPED(secret_deinit) struct text secret = { 0 };
 	int rc;
 
 	if (o->login == LOGIN_NONE)
@@ -339,9 +340,6 @@ call_login(struct call *c)
 		curl_easy_setopt(c->line.easy, CURLOPT_LOGIN_OPTIONS, names[o->login]);
 		curl_easy_setopt(c->line.easy, CURLOPT_SASL_IR, 1L);
 	}
-	if (secret.s != NULL)
-		explicit_bzero(secret.s, secret.room);
-	text_deinit(&secret);
 	return rc;
 }
 

@@ -77,6 +77,7 @@ int invitations_ahead(struct db *db, struct arena *mem, struct instant now, int6
 
 /* ---- feeds: who has a stale one ---- */
 int feeds_stale(struct db *db, size_t max, int64_t *people, size_t *ret_n);
+/* Its file is written.  1: nobody has this feed any more (erased meanwhile): take the file away. */
 int feed_fresh(struct db *db, int64_t person, const char *name);
 /* Files of people who were erased. */
 int feeds_gone(struct db *db, struct arena *mem, size_t max, const char **names, size_t *ret_n);

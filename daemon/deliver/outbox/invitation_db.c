@@ -386,8 +386,10 @@ feeds_stale(struct db *db, size_t max, int64_t *people, size_t *ret_n)
 int
 feed_fresh(struct db *db, int64_t person, const char *name)
 {
-	return db_run(
+	int rc = db_run(
 	    db, "UPDATE feed SET stale = 0, name = ?2 WHERE person = ?1", "is", person, name);
+
+	return rc == 0 && db_changes(db) == 0 ? 1 : rc;
 }
 
 int

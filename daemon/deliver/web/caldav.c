@@ -187,17 +187,6 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-static void
-percent_put(struct text *t, const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
-		    strchr("-._~", *s) != NULL)
-			text_putc(t, *s);
-		else
-			text_addf(t, "%%%02X", (unsigned char)*s);
-}
-
 /* COLLECTION/UID.ics; the @ of a UID is spelled differently by different servers, so it is a -. */
 static void
 url_put(const struct job *j, struct text *ret)
@@ -206,7 +195,7 @@ url_put(const struct job *j, struct text *ret)
 
 	while ((slot = strstr(s, "{person}")) != NULL) {
 		text_add(ret, s, (size_t)(slot - s));
-		percent_put(ret, j->parcel->recipient);
+		text_add_percent(ret, j->parcel->recipient);
 		s = slot + strlen("{person}");
 	}
 	text_puts(ret, s);
@@ -270,7 +259,7 @@ static int
 login_set(struct job *j)
 {
 	const struct dav_options *o = &j->dav->o;
-	SCOPED(text_deinit) struct text secret = { 0 };
+	SCOPED(secret_deinit) struct text secret = { 0 };
 	int rc;
 
 	if (o->user == NULL)

@@ -103,23 +103,6 @@ hook_address_read(const char *url, const struct chat_row *row, bool may_private,
 	return flaw;
 }
 
-static bool
-is_unreserved(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr("-._~", c) != NULL);
-}
-
-static void
-percent_put(struct text *t, const char *s)
-{
-	for (; *s != '\0'; s++)
-		if (is_unreserved(*s))
-			text_putc(t, *s);
-		else
-			text_addf(t, "%%%02X", (unsigned char)*s);
-}
-
 void
 hook_target_put(const struct hook_address *a, const char *to, const char *key, struct text *ret)
 {
@@ -127,10 +110,10 @@ hook_target_put(const struct hook_address *a, const char *to, const char *key, s
 
 	while (*s != '\0')
 		if (strncmp(s, "{to}", 4) == 0) {
-			percent_put(ret, to);
+			text_add_percent(ret, to);
 			s += 4;
 		} else if (strncmp(s, "{key}", 5) == 0) {
-			percent_put(ret, key);
+			text_add_percent(ret, key);
 			s += 5;
 		} else if ((unsigned char)*s >= 0x7f) /* letters beyond ASCII in a path */
 			text_addf(ret, "%%%02X", (unsigned char)*s++);

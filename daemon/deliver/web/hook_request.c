@@ -18,14 +18,6 @@ trim(struct text *t)
 		t->s[--t->len] = '\0';
 }
 
-static void
-secret_deinit(struct text *t)
-{
-	if (t->s != NULL)
-		explicit_bzero(t->s, t->room);
-	text_deinit(t);
-}
-
 void
 hook_keys_deinit(struct hook_keys *k)
 {
