@@ -84,6 +84,26 @@ finally:
     stop(daemon)
 sink.end()
 
+# the only server is down: the figures say so while nothing is settled
+port = lib.free_port()
+place = Place(1, f"channels: {{ email: smtp }}\nrelays:\n  - {{ host: 127.0.0.1, port: {port}, tls: none }}\n", "alone")
+
+
+def up():
+    try:
+        return re.search(r'^nudged_destination_up\{destination="email 127.0.0.1:\d+"\} (\d)$', open(f"{place.state}/metrics.prom").read(), re.M)[1]
+    except OSError:
+        return None
+
+
+daemon = place.start()
+try:
+    wait("it is told that the server is down", lambda: "cannot be reached" in place.said(), 20)
+    wait("and the figures say so", lambda: up() == "0", 20)
+    check(place.counts() == {"pending": 1}, f"it waits: {place.counts()}")
+finally:
+    stop(daemon)
+
 # a stop while the mail is in hand: DATA was answered, its last bytes have not left
 hold = os.path.join(lib.scratch, "go")
 sink = Sink("holding", hold=hold)

@@ -36,7 +36,7 @@ struct courier_calls {
 	int (*pack)(void *arg, const struct delivery *d, struct package *ret, const char **ret_why);
 	/* May anything be sent, or expire (the clock is trusted)?  Asked for each parcel.  May be NULL: yes. */
 	bool (*may_send)(void *arg);
-	/* Something was settled.  May be NULL. */
+	/* Something was settled, or a server went down or came back.  May be NULL. */
 	void (*moved)(void *arg);
 	void *arg;
 };

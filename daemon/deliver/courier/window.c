@@ -111,8 +111,9 @@ settle_slots(struct courier *c, struct instant now)
 	return rc;
 }
 
+/* *ret_moved: what is known of a server changed. */
 static int
-ways_save(struct courier *c, struct instant now)
+ways_save(struct courier *c, struct instant now, bool *ret_moved)
 {
 	int rc = 0;
 
@@ -123,6 +124,7 @@ ways_save(struct courier *c, struct instant now)
 
 			if (seen.until.us != 0) /* for a reader with a clock on the wall */
 				seen.until = instant_add(now, instant_diff(seen.until, clock_monotonic()));
+			*ret_moved |= seen.changed;
 			if (seen.changed)
 				rc = destination_save(c->o.db, w->name, &seen, now);
 			if (rc == 0)
@@ -132,7 +134,7 @@ ways_save(struct courier *c, struct instant now)
 }
 
 static int
-commit_all(struct courier *c, struct instant now)
+commit_all(struct courier *c, struct instant now, bool *ret_moved)
 {
 	SCOPED(db_leave) struct db *tx = c->o.db;
 	bool may_send = courier_may_send(c);
@@ -145,7 +147,7 @@ commit_all(struct courier *c, struct instant now)
 	for (size_t i = 0; rc == 0 && may_send && i < c->n_lanes; i++)
 		rc = lane_claim(c, &c->lanes[i], now);
 	if (rc == 0)
-		rc = ways_save(c, now);
+		rc = ways_save(c, now, ret_moved);
 	return rc == 0 ? db_commit(c->o.db) : rc;
 }
 
@@ -166,11 +168,12 @@ int
 window_commit(struct courier *c, struct instant now)
 {
 	struct instant start = clock_monotonic();
-	int rc = commit_all(c, now);
+	bool moved = c->n_done > 0;
+	int rc = commit_all(c, now, &moved);
 
 	if (rc == 0) {
 		c->seen++; /* our own commit says nothing new */
-		if (c->n_done > 0 && c->o.calls.moved != NULL)
+		if (moved && c->o.calls.moved != NULL)
 			c->o.calls.moved(c->o.calls.arg);
 		slots_release(c);
 	}
