@@ -9,6 +9,7 @@
 #include "deliver/outbox/outbox.h"
 #include "engine/guard.h"
 #include "engine/purge.h"
+#include "loop/doorbell.h"
 #include "rules/vocabulary.h"
 #include "store/db.h"
 
@@ -54,6 +55,16 @@ clock_tell(struct command *c)
 	return EXIT_DONE;
 }
 
+/* What is told of the servers below is the last that a service knew. */
+static void
+service_tell(const struct command *c)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/doorbell", c->settings.state);
+	printf("service     %s\n", doorbell_is_heard(path) ? "at work" : "not running: nothing is sent");
+}
+
 static void
 print_server(void *arg, const struct destination_line *d)
 {
@@ -85,6 +96,7 @@ cmd_status(struct command *c, int argc, char **argv)
 	    purge_count(c->db, &purged) < 0)
 		return EXIT_CANNOT;
 	printf("state       %s\n", c->settings.state);
+	service_tell(c);
 	if ((rc = clock_tell(c)) != 0)
 		return rc;
 	printf("people      %lld\n", (long long)f.people);

@@ -37,6 +37,19 @@ doorbell_ring(const char *path, const char *what)
 	return !rung;
 }
 
+bool
+doorbell_is_heard(const char *path)
+{
+	struct sockaddr_un address;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool heard = fd >= 0 && address_of(path, &address) == 0 &&
+		     connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return heard;
+}
+
 int
 doorbell_hang(const char *path)
 {

@@ -19,8 +19,10 @@ try:
     queue = place.nudge("queue").stdout.decode()
     check(f"email 127.0.0.1:{sink.port}" in queue and "60 delivered" in queue, f"the queue shows the server: {queue[:300]}")
     check(f"127.0.0.1:{sink.port} is up" in place.nudge("status").stdout.decode(), "so does the status")
+    check("service     at work\n" in place.nudge("status").stdout.decode(), "the status says that the service runs")
 finally:
     check(stop(daemon) == 0, "SIGTERM ends it with 0")
+check("service     not running" in place.nudge("status").stdout.decode(), "and that it does not, whatever was last known of servers")
 metrics = open(f"{place.state}/metrics.prom").read()
 check('nudged_deliveries{state="delivered"} 60' in metrics, "the metrics count them")
 check(re.search(r'^nudged_destination_delivered_total\{destination="email 127.0.0.1:\d+"\} 60$', metrics, re.M), "by server too")
