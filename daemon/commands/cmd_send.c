@@ -81,6 +81,15 @@ has_ended(void *arg)
 	return c->ended;
 }
 
+/* What the service would do with it now. */
+static const char *
+next_step(enum fate fate)
+{
+	return fate == FATE_NEVER	? "would not be tried again"
+	    : fate == FATE_UNCERTAIN ? "may have arrived"
+				     : "would be tried again";
+}
+
 /* What the parcel came to; server: "relay.zorg.example:587: ", or nothing where there is but one. */
 static int
 tell(const struct courier *c, const char *server, const char *to)
@@ -96,7 +105,7 @@ tell(const struct courier *c, const char *server, const char *to)
 		    (int)(server[0] != '\0' ? strlen(server) - 2 : 0), server);
 		return EXIT_DONE;
 	}
-	fprintf(stderr, "nudge: %snot delivered (%s): %s%s%s\n", server, fate_names[o->fate],
+	fprintf(stderr, "nudge: %snot delivered (%s): %s%s%s\n", server, next_step(o->fate),
 	    o->reason != NULL ? o->reason : "no reason was given", o->detail[0] != '\0' ? ": " : "",
 	    o->detail);
 	if (o->code >= 200) /* of SMTP or HTTP; below are libcurl's own */
