@@ -26,6 +26,7 @@ struct routes {
 	struct arena *mem;
 	const char *names[NAMES_MAX + 1];
 	size_t n_names;
+	struct bearer_turn turns[RELAYS_MAX]; /* of the refresh token that this relay is the first to name */
 };
 
 static int
@@ -61,6 +62,19 @@ asking_new(struct routes *r, const char *url, const char *secret)
 	return a;
 }
 
+/* Mail and calendar each have their connections to a relay, and relays may share a login. */
+static struct bearer_turn *
+turn_of(struct routes *r, const char *refresh)
+{
+	for (size_t i = 0; refresh != NULL && i < r->s->n_relays; i++) {
+		const char *its = r->s->relays[i].token.refresh;
+
+		if (its != NULL && strcmp(its, refresh) == 0)
+			return &r->turns[i];
+	}
+	return NULL;
+}
+
 /* How the relay's access token is fetched; NULL: it needs none, or somebody else does it. */
 static const struct bearer_options *
 token_options(struct routes *r, const struct relay_settings *s)
@@ -76,8 +90,8 @@ token_options(struct routes *r, const struct relay_settings *s)
 	o = ARENA_NEW(r->mem, struct bearer_options);
 	*o = (struct bearer_options){ .url = t->url, .client = t->client, .scope = t->scope,
 		.client_secret = t->client_secret != NULL ? ask_secret : NULL,
-		.refresh = t->refresh != NULL ? ask_refresh : NULL, .arg = a, .folder = r->s->state,
-		.name = t->refresh, .ca_file = t->ca };
+		.refresh = t->refresh != NULL ? ask_refresh : NULL, .arg = a,
+		.turn = turn_of(r, t->refresh), .folder = r->s->state, .name = t->refresh, .ca_file = t->ca };
 	return o;
 }
 

@@ -41,7 +41,7 @@ class Tokens(ThreadingHTTPServer):
         context.load_cert_chain(f"{PKI}/{certificate}.pem", f"{PKI}/{certificate}.key")
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.port = self.server_address[1]
-        self.asked, self.script, self.good, self.life, self.rotate = [], [], set(), 3600, False
+        self.asked, self.script, self.good, self.life, self.rotate, self.wait = [], [], set(), 3600, False, 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request, client_address):
@@ -64,6 +64,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_POST(self):
         s = self.server
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        time.sleep(s.wait)
         s.asked.append(dict(urllib.parse.parse_qsl(body, strict_parsing=True)))
         check(self.headers["Content-Type"] == "application/x-www-form-urlencoded", "the request is a form")
         status, answer = s.script.pop(0) if s.script else s.token()
@@ -96,14 +97,14 @@ def plain(session, verb, argument, default):
 
 
 class World:
-    def __init__(self, name, n, token="client_secret: client, refresh: refresh, scope: 'mail send'", certificate="good"):
+    def __init__(self, name, n, token="client_secret: client, refresh: refresh, scope: 'mail send'", certificate="good", channels="email: smtp", rules="email: 1"):
         self.tokens, self.mails = Tokens(certificate), Mails()
         self.server = servers.Server(self.mails, plain, tls="starttls", certificate=f"{PKI}/good", login=True)
         self.server.bearer = lambda given: given in self.tokens.good
-        self.place = Place(n, f"secrets: {SECRETS}\nchannels: {{ email: smtp }}\nrelays:\n"
+        self.place = Place(n, f"secrets: {SECRETS}\nchannels: {{ {channels} }}\nrelays:\n"
                            f"  - {{ host: localhost, port: {self.server.port}, login: xoauth2, user: nudge, ca: {PKI}/ca.pem, connections: 3,\n"
                            f"      token: {{ url: 'https://localhost:{self.tokens.port}/token', client: our-id, ca: {PKI}/ca.pem, {token} }} }}\n",
-                           name)
+                           name, channels=rules)
 
     def all_come(self, what):
         p = self.place
@@ -165,6 +166,17 @@ kept = f"{w.place.state}/refresh-refresh"
 check(open(kept).read() == f"refresh-0\nrefresh-{len(chain)}", f"it is kept: {open(kept).read()!r}")
 check(os.stat(kept).st_mode & 0o777 == 0o600, "for us alone")
 w.silent("a replaced refresh token")
+w.end()
+
+# mail and calendar share the refresh token: one request at a time, or the server would see the old one twice
+w = World("shared", 24, channels="email: smtp, calendar: smtp", rules="email: 1, calendar: 1")
+w.tokens.rotate, w.tokens.wait = True, 0.5
+w.server.bearer = lambda given: given.startswith("access-")
+daemon = w.place.start()
+w.all_come("a shared refresh token")
+check(stop(daemon) == 0, "it ends well")
+chain = [a["refresh_token"] for a in w.tokens.asked]
+check(len(chain) >= 2 and chain == [f"refresh-{i}" for i in range(len(chain))], f"no refresh token is used twice: {chain}")
 w.end()
 
 # client credentials, and an answer that quotes its number

@@ -327,6 +327,7 @@ first_is_held(void *arg)
 START_TEST(doubtful_clock_takes_back)
 {
 	struct courier *c = lanes_make(1, 10);
+	int64_t late = -1;
 
 	fakes[0]->slow = true;
 	courier_look(c);
@@ -336,6 +337,14 @@ START_TEST(doubtful_clock_takes_back)
 	courier_look(c);
 	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
 	ck_assert_int_eq(rows_in(DELIVERY_LEASED), 1);
+	/* When it may be tried again is not counted by such a clock. */
+	fakes[0]->c.active = 0;
+	fake_done(fakes[0], fakes[0]->held[0], FATE_AGAIN);
+	ck_assert_int_eq(wires_run(&wires, never, NULL, MOMENT), 1);
+	ck_assert_int_eq(rows_in(DELIVERY_LEASED), 0);
+	ck_assert_int_eq(db_int(db, &late, 0, "SELECT count(*) FROM delivery WHERE next_at > ?1", "i",
+			     clock_now().us), 0);
+	ck_assert_int_eq(late, 0);
 	courier_free(&c);
 }
 END_TEST

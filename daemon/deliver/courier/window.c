@@ -91,6 +91,8 @@ comes_back(struct courier *c, const struct slot *s, struct instant now)
 {
 	struct span wait = retry_span(s->attempts + 1, courier_draw(c));
 
+	if (!c->closing && !courier_may_send(c))
+		return (struct instant){ 0 }; /* as it was: nobody knows what time that would be */
 	if (s->outcome.after.us > wait.us)
 		wait = s->outcome.after;
 	return instant_add(now, wait);

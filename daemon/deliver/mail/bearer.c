@@ -38,6 +38,8 @@ struct bearer {
 	struct instant until;   /* on the clock that only goes on */
 	unsigned number;        /* of the token */
 	bool taken;             /* the mail server took it once */
+	bool waits;             /* for its turn, before `next` */
+	struct bearer *next;
 };
 
 /* ---- secrets do not stay in memory that is given back ---- */
@@ -220,6 +222,8 @@ unreached(const struct bearer *b, CURLcode result)
 	return o;
 }
 
+static void turn_end(struct bearer *b);
+
 static void
 fetch_end(struct bearer *b)
 {
@@ -228,6 +232,7 @@ fetch_end(struct bearer *b)
 	b->easy = NULL;
 	secret_wipe(&b->answer);
 	secret_wipe(&b->refresh);
+	turn_end(b);
 }
 
 static void
@@ -297,13 +302,15 @@ form_make(struct bearer *b, struct text *form)
 }
 
 static int
-fetch(struct bearer *b)
+request_send(struct bearer *b)
 {
 	SCOPED(secret_deinit) struct text form = { 0 };
 	int rc = form_make(b, &form);
 
-	if (rc < 0)
+	if (rc < 0) {
+		turn_end(b);
 		return rc;
+	}
 	b->easy = curl_easy_init();
 	if (b->easy == NULL)
 		abort();
@@ -326,6 +333,58 @@ fetch(struct bearer *b)
 	return rc;
 }
 
+/* ---- one after the other ---- */
+
+/* 0: it is being fetched, or will be. */
+static int
+fetch(struct bearer *b)
+{
+	struct bearer_turn *t = b->o.turn;
+	struct bearer **last;
+
+	if (t == NULL || t->busy == NULL) {
+		if (t != NULL)
+			t->busy = b;
+		return request_send(b);
+	}
+	for (last = &t->waiting; *last != NULL; last = &(*last)->next)
+		continue;
+	*last = b;
+	b->next = NULL;
+	b->waits = true;
+	return 0;
+}
+
+static void
+turn_end(struct bearer *b)
+{
+	static const struct outcome unread = { .fate = FATE_BACK, .trouble = TROUBLE_REFUSED,
+		.reason = "our login for the token server cannot be read" };
+	struct bearer_turn *t = b->o.turn;
+	struct bearer *next;
+
+	if (t == NULL || t->busy != b)
+		return;
+	t->busy = NULL;
+	while (t->busy == NULL && (next = t->waiting) != NULL) {
+		t->waiting = next->next;
+		next->waits = false;
+		if (fetch(next) < 0)
+			next->ready(next->arg, &unread);
+	}
+}
+
+static void
+turn_leave(struct bearer *b)
+{
+	struct bearer **p = &b->o.turn->waiting;
+
+	while (*p != b)
+		p = &(*p)->next;
+	*p = b->next;
+	b->waits = false;
+}
+
 /* ---- the token ---- */
 
 int
@@ -339,7 +398,7 @@ bearer_get(struct bearer *b, struct text *ret, unsigned *ret_number)
 		*ret_number = b->number;
 		return 0;
 	}
-	rc = b->easy != NULL ? 0 : fetch(b);
+	rc = b->easy != NULL || b->waits ? 0 : fetch(b);
 	return rc < 0 ? rc : 1;
 }
 
@@ -390,6 +449,8 @@ bearer_free(struct bearer **bp)
 	*bp = NULL;
 	if (b == NULL)
 		return;
+	if (b->waits)
+		turn_leave(b);
 	if (b->easy != NULL)
 		fetch_end(b);
 	secret_deinit(&b->answer);

@@ -5,7 +5,8 @@
  * RFC 6749: section 6 with a refresh token, section 4.4 (client credentials) without; the client's
  * own secret goes in the body (2.3.1).  RFC 6750: what a token may hold.  A refresh token that the
  * server replaces is kept in the state folder, in `refresh-NAME`, beside the one it came from: a
- * new one in the secret is used at once.  One request at a time, over https only.
+ * new one in the secret is used at once.  One request at a time for each refresh token, over https
+ * only.
  */
 #ifndef NUDGED_DELIVER_BEARER_H
 #define NUDGED_DELIVER_BEARER_H
@@ -17,6 +18,13 @@
 struct transport;
 struct bearer;
 
+/*
+ * Whose turn it is, among those that use one refresh token: many a server that replaces it ends the
+ * login altogether when two requests come with the same one.  All 0 at first; outlives them.
+ */
+struct bearer_turn {
+	struct bearer *busy, *waiting;
+};
 struct bearer_options {
 	const char *url;     /* of the token endpoint */
 	const char *client;  /* client_id */
@@ -25,6 +33,7 @@ struct bearer_options {
 	int (*client_secret)(void *arg, struct text *ret);
 	int (*refresh)(void *arg, struct text *ret); /* NULL: client credentials */
 	void *arg;
+	struct bearer_turn *turn; /* NULL: nobody else uses the refresh token */
 	const char *folder;  /* where a replaced refresh token is kept */
 	const char *name;    /* of the refresh token's secret */
 	const char *ca_file; /* NULL: the system's */
