@@ -86,6 +86,7 @@ static const char *
 next_step(enum fate fate)
 {
 	return fate == FATE_NEVER	? "would not be tried again"
+	    : fate == FATE_OURS	     ? "our own fault"
 	    : fate == FATE_UNCERTAIN ? "may have arrived"
 				     : "would be tried again";
 }
