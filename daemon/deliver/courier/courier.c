@@ -69,6 +69,15 @@ wake_within(struct courier *c, struct span wait)
 	c->o.wires->set(c->wake, wait);
 }
 
+/* A commit among the other events: busy connections leave no rest until they have used all up. */
+static void
+hurry(struct courier *c)
+{
+	if (!c->hurried)
+		c->o.wires->set(c->soon, (struct span){ 0 });
+	c->hurried = true;
+}
+
 static struct parcel *
 next(struct courier *c, struct carrier *from)
 {
@@ -89,7 +98,7 @@ next(struct courier *c, struct carrier *from)
 	}
 	s = slot_pack(c, lane, clock_now());
 	if (lane->n_ready < lane->low && !lane->dry)
-		c->o.wires->arm(c->rest);
+		hurry(c);
 	if (s == NULL)
 		return next(c, from);
 	w->hungry = false;
@@ -232,6 +241,7 @@ flush(struct courier *c)
 	if (c->settling)
 		return;
 	c->settling = true;
+	c->hurried = false;
 	if (window_commit(c, now) < 0) {
 		log_say(LOG_ERROR, "deliveries cannot be recorded; nothing more leaves until they can");
 		c->o.wires->set(c->settle, SPAN_OF(1, 1));
@@ -328,9 +338,10 @@ courier_new(const struct courier_options *o, struct courier **ret)
 	for (size_t i = SLOTS; i-- > 0;)
 		slot_free(c, &c->slots[i]);
 	c->rest = o->wires->rest(o->wires->loop, on_rest, c);
+	c->soon = o->wires->alarm(o->wires->loop, on_settle, c);
 	c->settle = o->wires->alarm(o->wires->loop, on_settle, c);
 	c->wake = o->wires->alarm(o->wires->loop, on_wake, c);
-	if (c->rest == NULL || c->settle == NULL || c->wake == NULL) {
+	if (c->rest == NULL || c->soon == NULL || c->settle == NULL || c->wake == NULL) {
 		courier_free(&c);
 		return -ENOMEM;
 	}
@@ -358,6 +369,7 @@ courier_free(struct courier **cp)
 	if (c->n_done > 0 && window_commit(c, clock_now()) < 0)
 		log_say(LOG_ERROR, "what was in hand could not be recorded; the next start looks at it");
 	c->o.wires->cut(&c->rest);
+	c->o.wires->cut(&c->soon);
 	c->o.wires->cut(&c->settle);
 	c->o.wires->cut(&c->wake);
 	for (size_t i = 0; i < SLOTS; i++) {

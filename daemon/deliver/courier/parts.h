@@ -68,7 +68,7 @@ struct courier {
 	struct delivery *rows;       /* by slot; strings in its own text */
 	struct text *strings;        /* by slot */
 	size_t free, n_done, n_out, n_ready;
-	struct wire *rest, *settle, *wake;
+	struct wire *rest, *soon, *settle, *wake;
 	struct text bodies[BODIES];  /* buffers to write into, when not in a parcel */
 	size_t n_bodies;
 	struct arena *mem;
@@ -77,7 +77,7 @@ struct courier {
 	struct instant wakes;        /* monotonic: when `wake` rings; INSTANT_NEVER */
 	struct span commit_took;     /* smoothed */
 	uint64_t draws;
-	bool closing, settling;
+	bool closing, settling, hurried;
 };
 
 /* Nothing leaves, and nothing expires, while the clock is doubted or the courier ends. */
