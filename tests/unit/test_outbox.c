@@ -177,6 +177,41 @@ START_TEST(a_stop_reaches_what_is_in_hand)
 }
 END_TEST
 
+/* A person who left the roster is no text of ours that failed: nothing to be alarmed about. */
+START_TEST(a_stop_is_no_fault_of_ours)
+{
+	int64_t row = delivery_make(0, PARCEL_MESSAGE);
+
+	ck_assert_uint_eq(take("me", 1), 1);
+	ck_assert_int_eq(outbox_cancel_person(db, 1, "left", noon), 0);
+	settle(row, FATE_OURS);
+	ck_assert_int_eq(state_of(row), DELIVERY_CANCELLED);
+}
+END_TEST
+
+/*
+ * One person's calendar that moved, or one topic that is closed to us: the server's answer looks like
+ * trouble of everybody.  The next probe must not be the same one again.
+ */
+START_TEST(a_refusal_lets_others_try)
+{
+	int64_t first = delivery_make(0, PARCEL_MESSAGE), second = delivery_make(1, PARCEL_MESSAGE);
+	struct outcome o = { .fate = FATE_BACK, .trouble = TROUBLE_REFUSED, .reason = "moved" };
+
+	ck_assert_uint_eq(take("me", 1), 1);
+	ck_assert_int_eq(state_of(first), DELIVERY_LEASED);
+	ck_assert_int_eq(outbox_settle(db, first, "me", &o, noon, instant_add(noon, SPAN_MINUTES(1))), 0);
+	ck_assert_int_eq(state_of(first), DELIVERY_PENDING);
+	ck_assert_int_eq(column_of(first, "SELECT attempts FROM delivery WHERE row = ?1"), 0);
+	ck_assert_uint_eq(take("me", 1), 1);
+	ck_assert_int_eq(state_of(second), DELIVERY_LEASED);
+	/* what was not even begun keeps its turn */
+	settle(second, FATE_BACK);
+	ck_assert_uint_eq(take("me", 1), 1);
+	ck_assert_int_eq(state_of(second), DELIVERY_LEASED);
+}
+END_TEST
+
 START_TEST(nobody_settles_what_is_not_his)
 {
 	int64_t row = delivery_make(0, PARCEL_MESSAGE);
@@ -543,6 +578,8 @@ main(void)
 	tcase_add_test(t, eight_attempts_are_enough);
 	tcase_add_test(t, a_withdrawal_in_doubt_is_sent_again_once);
 	tcase_add_test(t, a_stop_reaches_what_is_in_hand);
+	tcase_add_test(t, a_stop_is_no_fault_of_ours);
+	tcase_add_test(t, a_refusal_lets_others_try);
 	tcase_add_test(t, nobody_settles_what_is_not_his);
 	tcase_add_test(t, expired_is_never_sent);
 	tcase_add_test(t, lanes_do_not_mix);

@@ -69,8 +69,9 @@ int outbox_claim_those(struct db *db, struct arena *mem, const int64_t *rows, si
     struct instant now, const char *lease, struct delivery **ret, size_t *ret_n);
 /*
  * What became of a leased row; inside a transaction.  `again` comes back at `at`, and is dead after
- * ATTEMPTS_MOST; who was stopped meanwhile and did not leave is cancelled.  A row that is gone
- * (erased) or not leased by us stays as it is.
+ * ATTEMPTS_MOST; `back` keeps its turn, at `at` when the server refused us.  Who was stopped meanwhile
+ * and did not leave is cancelled, unless the server said that they can never be reached.  A row that
+ * is gone (erased) or not leased by us stays as it is.
  */
 enum { ATTEMPTS_MOST = 8, CRASHES_MOST = 3 };
 int outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcome *o,

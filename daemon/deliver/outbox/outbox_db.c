@@ -347,16 +347,17 @@ outbox_settle(struct db *db, int64_t row, const char *lease, const struct outcom
 		return rc;
 	snprintf(reason, sizeof reason, "%s%s%s", o->reason != NULL ? o->reason : "",
 	    o->detail[0] != '\0' ? ": " : "", o->detail);
+	if (is_cancelled(halted) && o->fate != FATE_UNCERTAIN && o->fate != FATE_NEVER)
+		return enter(db, THE_LEASED, row,
+		    (struct change){ .to = DELIVERY_CANCELLED, .reason = halted, .at = now });
 	switch (o->fate) {
 	case FATE_UNCERTAIN:
 		return doubt(db, row, &st, reason, now, at);
+	case FATE_BACK: /* keeps its turn; but what the server refused may be this one alone */
+		return enter_pending(db, THE_LEASED, row,
+		    (struct change){ .reason = reason,
+			.at = o->trouble == TROUBLE_REFUSED ? at : (struct instant){ 0 } });
 	case FATE_AGAIN:
-	case FATE_BACK:
-		if (is_cancelled(halted))
-			return enter(db, THE_LEASED, row,
-			    (struct change){ .to = DELIVERY_CANCELLED, .reason = halted, .at = now });
-		if (o->fate == FATE_BACK)
-			return enter_pending(db, THE_LEASED, row, (struct change){ .reason = reason });
 		if (st.attempts + 1 < ATTEMPTS_MOST)
 			return enter_pending(db, THE_LEASED, row,
 			    (struct change){ .reason = reason, .at = at, .attempts = 1 });
