@@ -71,7 +71,8 @@ struct settings {
 	struct arena *mem;
 };
 /*
- * Any argument may be NULL.  0; 1: the file is wrong and everything that is was printed to stderr;
+ * Any argument may be NULL; without config and state it is /etc/nudged/nudged.yaml, where there is one.
+ * 0; 1: the file is wrong and everything that is was printed to stderr;
  * negative: unreadable.
  */
 int settings_load(const char *config, const char *state, const char *rules, struct settings *ret);

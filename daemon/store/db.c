@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -535,9 +536,16 @@ folder_check(const char *dir)
 		return rc;
 	if (stat(dir, &st) < 0)
 		return FAIL(-errno, "%s: %s", dir, strerror(errno));
-	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return FAIL(-EPERM,
-		    "%s: must be yours alone (chmod 0700): it holds what people answered", dir);
+	if (st.st_uid != geteuid()) {
+		const struct passwd *owner = getpwuid(st.st_uid);
+
+		return FAIL(-EPERM, "%s belongs to %s, who alone may work on it: sudo -u %s nudge ...", dir,
+		    owner != NULL ? owner->pw_name : "somebody else",
+		    owner != NULL ? owner->pw_name : "USER");
+	}
+	if ((st.st_mode & 077) != 0)
+		return FAIL(-EPERM, "%s: others may look into it (chmod 0700): it holds what people answered",
+		    dir);
 	return 0;
 }
 
