@@ -390,6 +390,26 @@ START_TEST(no_room_is_no_hurry)
 }
 END_TEST
 
+/* Whether it was stopped cannot be read: then it does not leave. */
+START_TEST(unknown_stop_is_a_stop)
+{
+	struct courier *c = lanes_make(1, 1);
+	struct fake *f = fakes[0];
+
+	f->slow = true;
+	courier_look(c);
+	ck_assert_int_eq(wires_run(&wires, first_is_held, NULL, MOMENT), 0);
+	ck_assert_int_eq(db_begin(db), 0);
+	ck_assert_int_eq(db_run(db, "ALTER TABLE delivery RENAME TO away", ""), 0);
+	ck_assert_int_eq(db_commit(db), 0);
+	ck_assert(!f->host.may_go(f->host.courier, f->held[0]));
+	ck_assert(!f->host.may_go(f->host.courier, f->held[0]));
+	ck_assert_int_eq(db_run(db, "ALTER TABLE away RENAME TO delivery", ""), 0);
+	ck_assert(f->host.may_go(f->host.courier, f->held[0]));
+	courier_free(&c);
+}
+END_TEST
+
 /* A server with a long pace asks to be called again later than one with a short pace. */
 START_TEST(pace_is_ones_own)
 {
@@ -453,6 +473,7 @@ main(void)
 	tcase_add_test(t, doubtful_clock_takes_back);
 	tcase_add_test(t, failed_connection_waits);
 	tcase_add_test(t, no_room_is_no_hurry);
+	tcase_add_test(t, unknown_stop_is_a_stop);
 	tcase_add_test(t, pace_is_ones_own);
 	tcase_add_test(t, expired_in_hand_stays);
 	suite_add_tcase(s, t);

@@ -29,8 +29,8 @@ courier_may_send(const struct courier *c)
 
 /* ---- what carriers ask ---- */
 
-/* Somebody else committed: was any of ours stopped or erased?  Asked once a millisecond. */
-static void
+/* Somebody else committed: was any of ours stopped or erased?  Asked once a millisecond.  false: nobody knows. */
+static bool
 stops_look(struct courier *c)
 {
 	struct instant now = clock_monotonic();
@@ -39,11 +39,12 @@ stops_look(struct courier *c)
 	size_t at[SLOTS], n = 0;
 
 	if (instant_diff(now, c->looked).us < LOOK_US)
-		return;
-	c->looked = now;
+		return true;
 	version = db_version(c->o.db);
-	if (version == c->seen)
-		return;
+	if (version == c->seen) {
+		c->looked = now;
+		return true;
+	}
 	for (size_t i = 0; i < SLOTS; i++)
 		if ((c->slots[i].state == SLOT_READY || c->slots[i].state == SLOT_OUT) &&
 		    !c->slots[i].left) {
@@ -51,10 +52,12 @@ stops_look(struct courier *c)
 			at[n++] = i;
 		}
 	if (outbox_stopped(c->o.db, rows, stopped, n) < 0)
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		c->slots[at[i]].stopped |= stopped[i];
 	c->seen = version;
+	c->looked = now;
+	return true;
 }
 
 /* Ring within so long, unless that is sooner already. */
@@ -114,8 +117,7 @@ may_go(struct courier *c, struct parcel *p)
 {
 	struct slot *s = p->slot;
 
-	stops_look(c);
-	if (s->stopped || !instant_before(clock_now(), s->expires))
+	if (!stops_look(c) || s->stopped || !instant_before(clock_now(), s->expires))
 		return false;
 	s->left = true;
 	slot_mark(c, s, FLIGHT_LEFT);
