@@ -486,6 +486,9 @@ file_apply(struct settings *s, const char *path)
 		fields_read(&l, settings_fields, root, s);
 	if (root != NULL && findings_errors(f) == 0)
 		settings_judge(s, root->place, f);
+	/* Whoever types sees what they wrote; a log must not keep a password that was put in a wrong place. */
+	if (!isatty(STDERR_FILENO))
+		findings_hide_lines(f);
 	findings_print_text(f, stderr, false);
 	return findings_errors(f) > 0;
 }

@@ -21,6 +21,7 @@ struct findings {
 	const char *dir;
 	size_t n, room, errors, warnings;
 	struct finding *v;
+	bool hides_lines;
 };
 
 struct findings *
@@ -192,6 +193,12 @@ print_line(const char *source, const struct finding *g, FILE *out)
 }
 
 void
+findings_hide_lines(struct findings *f)
+{
+	f->hides_lines = true;
+}
+
+void
 findings_print_text(struct findings *f, FILE *out, bool colour)
 {
 	SCOPED(text_deinit) struct text path = { 0 };
@@ -215,7 +222,7 @@ findings_print_text(struct findings *f, FILE *out, bool colour)
 			if (file_read(text_string(&path), LINE_BYTES, &source) != 0)
 				text_clear(&source);
 		}
-		if (source.len > 0)
+		if (source.len > 0 && !f->hides_lines)
 			print_line(text_string(&source), g, out);
 	}
 }

@@ -24,6 +24,8 @@ void finding_add(struct findings *f, const char *code, struct place place, const
 void finding_word(struct findings *f, const char *code, struct place place, const char *word,
     const char *const *words, size_t n, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
+/* Their lines are not shown: a secret may stand in one, and what is printed goes into a log. */
+void findings_hide_lines(struct findings *f);
 size_t findings_errors(const struct findings *f);
 size_t findings_warnings(const struct findings *f);
 void findings_print_text(struct findings *f, FILE *out, bool colour);

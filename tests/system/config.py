@@ -46,6 +46,8 @@ right("relays: [ { host: '::1', ca: /etc/ssl/house.pem, login: plain, user: u, p
 
 # a chat
 wrong("chats: { people: { format: slack, url: 'https://hooks.slack.com/x' } }", "1:40", "url", "name of a secret")
+said = status("chats: { people: { format: slack, url: 'https://hooks.slack.com/T0/geheim' } }\n", (1,)).stderr.decode()
+lib.check("geheim" not in said, f"a secret in a wrong place is not repeated into a log: {said}")
 wrong("chats: { people: { format: generic, url: hook } }", "1:18", "generic", "secret")
 wrong("chats: { people: { format: matrix, url: hook } }", "1:18", "matrix", "secret")
 wrong("chats: { people: { format: slack, url: hook, ca: house.pem } }", "1:50", "ca", "full name")
