@@ -227,20 +227,9 @@ def far(size):
 
 
 POSTFIX = """\
-compatibility_level = 3.6
-queue_directory = {dir}/queue
-data_directory = {dir}/data
-maillog_file = {dir}/maillog
-maillog_file_prefixes = {dir}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = mx.zorg.example
-mydestination =
 mynetworks = 127.0.0.0/8
-alias_maps =
 default_transport = discard:
 smtpd_recipient_restrictions = permit_mynetworks, reject
-notify_classes =
 """
 
 
@@ -256,7 +245,7 @@ def real_postfix(size, files):
     os.chmod(lib.scratch, 0o755)
     shutil.chown(f"{folder}/data", "postfix")
     with open(f"{folder}/conf/main.cf", "w") as f:
-        f.write(POSTFIX.format(dir=folder))
+        f.write(mailhouse.BASE.format(dir=folder) + POSTFIX)
     with open(f"{folder}/conf/master.cf", "w") as f:
         f.write(mailhouse.MASTER.format(port=port))
     postfix = [shutil.which("postfix") or "/usr/sbin/postfix", "-c", f"{folder}/conf"]

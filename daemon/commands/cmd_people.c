@@ -161,16 +161,10 @@ one(struct command *c, const char *verb, const char *id)
 
 	if (rc != 0)
 		return rc;
-	if (strcmp(verb, "forget") != 0)
-		rc = noted(c, verb, id);
-	if (rc != 0)
-		;
-	else if (strcmp(verb, "show") == 0)
-		rc = show(c, id);
-	else if (strcmp(verb, "export") == 0)
-		rc = person_export(c->db, id, stdout);
-	else
+	if (strcmp(verb, "forget") == 0)
 		rc = person_forget(c->db, id, c->now, forget_first, c);
+	else if ((rc = noted(c, verb, id)) == 0)
+		rc = strcmp(verb, "show") == 0 ? show(c, id) : person_export(c->db, id, stdout);
 	if (rc == 1)
 		fprintf(stderr, "nudge: there is no person '%s' (nudge people list)\n", id);
 	if (rc == 0 && strcmp(verb, "forget") == 0)

@@ -160,6 +160,11 @@ answer_take(struct engine *e, const struct run *run, const struct person *p, con
 	int64_t row = 0;
 	int rc = enrolment_of(e->o.db, run->row, p->row, &n);
 
+	/* Nobody has to be written to before they may say stop. */
+	if (rc > 0 && strcmp(answer, standing_answers[ANSWER_STOP]) == 0 && run_has_person(run, p)) {
+		n = (struct enrolment){ .run_row = run->row, .person = p->row };
+		rc = enrolment_add(e->o.db, &n);
+	}
 	if (rc > 0)
 		return refuse(e, ENGINE_UNKNOWN, "%s is not in the run %s", p->id, run->id);
 	if (rc == 0)

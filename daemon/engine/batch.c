@@ -146,9 +146,7 @@ page_name(struct engine *e, struct page *p, char name[static SPOOL_NAME])
 		return rc;
 	for (;; b->number++) {
 		batch_name(b, name);
-		if (b->number < 0)
-			return 0;
-		if (!spool_has(e->o.spool, name))
+		if (b->number < 0 || !spool_has(e->o.spool, name))
 			return 0;
 	}
 }

@@ -7,13 +7,9 @@
  * one of its invitations is settled, and taken away when the person leaves or is erased.  The same
  * invitations give the same bytes.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/fail.h"
-#include "base/file.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "deliver/spool/spool.h"
@@ -21,7 +17,7 @@
 #include "people/people.h"
 #include "store/db.h"
 
-enum { FEED_BATCH = 64, FEED_EVENTS = 400, FEED_DAYS = 30, PATH_TEXT = 4096 };
+enum { FEED_BATCH = 64, FEED_EVENTS = 400, FEED_DAYS = 30 };
 
 static void
 event_put(struct engine *e, const struct person *p, const struct invitation *i, struct text *ret)
@@ -48,14 +44,6 @@ event_put(struct engine *e, const struct person *p, const struct invitation *i, 
 }
 
 static int
-path_of(const struct engine *e, const char *name, char path[static PATH_TEXT])
-{
-	int n = snprintf(path, PATH_TEXT, "%s/../feeds/%s.ics", e->o.spool, name);
-
-	return n < 0 || n >= PATH_TEXT ? FAIL(-ENAMETOOLONG, "spool folder name too long") : 0;
-}
-
-static int
 feed_remove(struct engine *e, const char *name)
 {
 	int rc = spool_feed_remove(e->o.spool, name);
@@ -68,20 +56,17 @@ feed_write(struct engine *e, const struct person *p, const char *name, struct in
 {
 	SCOPED(text_deinit) struct text ics = { 0 };
 	struct invitation *rows;
-	char path[PATH_TEXT];
 	size_t n;
 	int rc = invitations_of(e->o.db, e->mem, p->row, instant_sub(now, SPAN_DAYS(FEED_DAYS)),
 	    FEED_EVENTS, &rows, &n);
 
-	if (rc == 0)
-		rc = path_of(e, name, path);
 	if (rc < 0)
 		return rc;
 	compose_feed_open(e->compose, &ics);
 	while (n > 0) /* newest first in the store, so that the oldest are those left out */
 		event_put(e, p, &rows[--n], &ics);
 	compose_feed_close(&ics);
-	return file_write(path, text_string(&ics), ics.len, e->o.durable);
+	return spool_feed_write(e->o.spool, name, &ics, e->o.durable);
 }
 
 static int
@@ -136,7 +121,6 @@ int
 feeds_write(struct engine *e, struct instant now)
 {
 	int64_t people[FEED_BATCH];
-	char path[PATH_TEXT];
 	size_t n = FEED_BATCH;
 	int rc = 0;
 
@@ -147,10 +131,7 @@ feeds_write(struct engine *e, struct instant now)
 		rc = feeds_stale(e->o.db, FEED_BATCH, people, &n);
 		if (rc < 0 || n == 0)
 			return rc;
-		snprintf(path, sizeof path, "%s/../feeds", e->o.spool);
-		rc = folder_make(path);
-		if (rc == 0)
-			rc = batch_write(e, people, n, now);
+		rc = batch_write(e, people, n, now);
 		arena_reset(e->mem);
 	}
 	return rc;

@@ -279,11 +279,15 @@ delivery_expiry(const struct scene *s, struct instant now)
 static void
 sheet_times(struct engine *e, const struct scene *s, struct instant now, struct delivery *d)
 {
-	struct instant at = batch_moment(e, now), end = instant_add(at, SPAN_HOURS(24));
 	struct instant next =
 	    s->o.has_next ? zone_instant(s->o.zone, s->o.next) : INSTANT_NEVER;
+	struct instant at, end;
 
-	if (e->o.settings->print_at == PRINT_AT_ONCE || !instant_before(at, next))
+	if (e->o.settings->print_at == PRINT_AT_ONCE)
+		return;
+	at = batch_moment(e, now);
+	end = instant_add(at, SPAN_HOURS(24));
+	if (!instant_before(at, next))
 		return;
 	d->due = at;
 	d->expires = instant_before(next, end) ? next : end;

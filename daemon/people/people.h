@@ -50,9 +50,11 @@ int roster_apply(struct db *db, const struct roster *r, struct instant now, bool
 /* ---- privacy ---- */
 /* Everything that is stored about a person, as one JSON object.  1: no such person. */
 int person_export(struct db *db, const char *id, FILE *out);
-/* Erase a person everywhere; a mark that cannot be turned back keeps them from returning. */
-/* first: what others must do about it in the same transaction; NULL: nothing. */
 #define PEOPLE_ERASED "people.erased" /* meta: one more with each erasure */
+/*
+ * Erase a person everywhere; a mark that cannot be turned back keeps them from returning.  first: what
+ * others must do about it in the same transaction; NULL: nothing.  0; 1: no such person; negative.
+ */
 int person_forget(struct db *db, const char *id, struct instant now,
     int (*first)(void *arg, struct db *db, const struct person *p, struct instant now), void *arg);
 

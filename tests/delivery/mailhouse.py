@@ -48,7 +48,8 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 
-MAIN = """\
+# what every private Postfix begins with
+BASE = """\
 compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
@@ -58,8 +59,12 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = mx.zorg.example
 mydestination =
-mynetworks =
 alias_maps =
+notify_classes =
+"""
+
+MAIN = BASE + """\
+mynetworks =
 recipient_delimiter = +
 virtual_mailbox_domains = {domains}
 virtual_mailbox_maps = texthash:{dir}/known
@@ -73,7 +78,6 @@ smtpd_recipient_restrictions = check_recipient_access texthash:{dir}/access, per
 smtpd_tls_security_level = encrypt
 smtpd_tls_cert_file = {pki}/good.pem
 smtpd_tls_key_file = {pki}/good.key
-notify_classes =
 """
 
 DOVECOT = """\

@@ -89,6 +89,16 @@ lib.check({l["person"] for l in sent if l["run"] == second} == {f"P{i}" for i in
           f"who stopped hears nothing of a new run: {sorted({l['person'] for l in sent if l['run'] == second})}")
 lib.check(not [l for l in sent if l["person"] == "P1"], "nor of the old one")
 
+# ---- a stop before the run has begun, or while no service runs: nobody has to be written to first ----
+p = Place("before", base)
+run = p.run("2026-03-02")
+p.nudge("answer", "P1", run, "stop")
+p.nudge("answer", "P1", run, "stop")
+lib.check(b"not in the run" in p.nudge("answer", "P2", run, "done", ok=(1,)).stderr, "any other answer answers something")
+sent = p.live("2026-03-02T00:00:00Z", "2026-03-27T00:00:00Z")
+lib.check({l["person"] for l in sent} == {f"P{i}" for i in (0, 2, 3, 4, 5)}, "who stopped beforehand hears nothing, the others do")
+lib.check(p.nudge("status", "--deep").returncode == 0, "sound")
+
 # ---- the same where an event enrols, before and after the stop; and the group without messages stays without ----
 event = rule_base("event", "on_event: go, after: [1 minute, 2 days]", "trial: { holdout: 50% }")
 p = Place("event-run", event, people=40)

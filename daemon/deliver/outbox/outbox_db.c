@@ -198,34 +198,22 @@ int
 outbox_claim(struct db *db, struct arena *mem, const struct lane *lane, struct instant now,
     const char *lease, bool keyed, size_t max, struct delivery **ret, size_t *ret_n)
 {
-	struct delivery *rows = arena_alloc(mem, max, sizeof *rows);
-	size_t n = 0;
-	int rc = lane_rows(db, mem, lane, now, max, rows, &n);
+	int rc;
 
-	if (rc >= 0)
-		rc = lease_rows(db, rows, n, lease, keyed);
-	if (rc < 0)
-		return rc;
-	*ret = rows;
-	*ret_n = n;
-	return 0;
+	*ret = arena_alloc(mem, max, sizeof **ret);
+	rc = lane_rows(db, mem, lane, now, max, *ret, ret_n);
+	return rc < 0 ? rc : lease_rows(db, *ret, *ret_n, lease, keyed);
 }
 
 int
 outbox_claim_those(struct db *db, struct arena *mem, const int64_t *which, size_t n,
     struct instant now, const char *lease, struct delivery **ret, size_t *ret_n)
 {
-	struct delivery *rows = arena_alloc(mem, n, sizeof *rows);
-	size_t found = 0;
-	int rc = those_rows(db, mem, which, n, now, rows, &found);
+	int rc;
 
-	if (rc >= 0)
-		rc = lease_rows(db, rows, found, lease, true);
-	if (rc < 0)
-		return rc;
-	*ret = rows;
-	*ret_n = found;
-	return 0;
+	*ret = arena_alloc(mem, n, sizeof **ret);
+	rc = those_rows(db, mem, which, n, now, *ret, ret_n);
+	return rc < 0 ? rc : lease_rows(db, *ret, *ret_n, lease, true);
 }
 
 /* ---- pausing ---- */

@@ -38,6 +38,15 @@ path_below(const char *spool, const char *name, char path[static PATH_ROOM])
 	return n < 0 || n >= PATH_ROOM - 32 ? FAIL(-ENAMETOOLONG, "spool folder name too long") : 0;
 }
 
+/* 1: removed, 0: it is not there, negative. */
+static int
+file_drop(const char *path)
+{
+	if (unlink(path) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : FAIL(-errno, "%s: %s", path, strerror(errno));
+}
+
 static int
 folder_of(char *path)
 {
@@ -117,22 +126,14 @@ spool_draft_drop(const char *spool)
 	char path[PATH_ROOM];
 	int rc = path_below(spool, "print/draft", path);
 
-	return rc == 0 && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR
-	    ? FAIL(-errno, "%s: %s", path, strerror(errno))
-	    : rc;
+	if (rc == 0)
+		rc = file_drop(path);
+	return rc < 0 ? rc : 0;
 }
 
 /* ---- taken out again ---- */
 
 enum { FILE_MOST = 256 << 20 };
-
-static int
-file_drop(const char *path)
-{
-	if (unlink(path) == 0)
-		return 1;
-	return errno == ENOENT || errno == ENOTDIR ? 0 : FAIL(-errno, "%s: %s", path, strerror(errno));
-}
 
 /* A sheet of a file that others are in too; data never holds a tag, so this finds the sheet itself. */
 static int
@@ -186,12 +187,33 @@ spool_remove(const char *spool, int64_t delivery, int channel, struct instant cr
 	return rc;
 }
 
+/* ---- feeds ---- */
+
+static int
+feed_path(const char *spool, const char *name, char path[static PATH_ROOM])
+{
+	char below[SPOOL_NAME + 16];
+
+	snprintf(below, sizeof below, "../feeds/%.*s.ics", SPOOL_NAME, name);
+	return path_below(spool, below, path);
+}
+
+int
+spool_feed_write(const char *spool, const char *name, const struct text *body, bool durable)
+{
+	char path[PATH_ROOM];
+	int rc = feed_path(spool, name, path);
+
+	if (rc == 0)
+		rc = folder_of(path);
+	return rc == 0 ? file_write(path, text_string(body), body->len, durable) : rc;
+}
+
 int
 spool_feed_remove(const char *spool, const char *name)
 {
 	char path[PATH_ROOM];
-	int n = snprintf(path, sizeof path, "%s/../feeds/%s.ics", spool, name);
+	int rc = feed_path(spool, name, path);
 
-	return n < 0 || n >= PATH_ROOM ? FAIL(-ENAMETOOLONG, "spool folder name too long")
-				       : file_drop(path);
+	return rc == 0 ? file_drop(path) : rc;
 }

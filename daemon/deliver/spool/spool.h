@@ -49,7 +49,9 @@ int spool_remove(const char *spool, int64_t delivery, int channel, struct instan
  * transaction, before their rows go.  An invitation that still lay there has reached nobody.
  */
 int spool_erase(struct db *db, const char *spool, int64_t person, struct instant now);
-/* A person's own calendar feed, STATE/feeds/NAME.ics.  1: removed, 0: it is not there, negative. */
+/* A person's own calendar feed, STATE/feeds/NAME.ics, beside the spool. */
+int spool_feed_write(const char *spool, const char *name, const struct text *body, bool durable);
+/* 1: removed, 0: it is not there, negative. */
 int spool_feed_remove(const char *spool, const char *name);
 extern const char spool_erased[]; /* the reason that stands in a row */
 #endif
